@@ -1,0 +1,34 @@
+//! What the operator configured for this component.
+//!
+//! ```
+//! use wasaga_sdk::prelude::*;
+//!
+//! fn charges_url() -> Result<String, StepError> {
+//!     Ok(format!("{}/charges", config::require("payments_url")?))
+//! }
+//! ```
+
+use crate::StepError;
+use crate::bindings::wasaga::saga::config as host;
+
+/// The value called `name`, `None` when the operator set none.
+///
+/// A secret comes as an opaque placeholder. The engine replaces it in requests to the hosts which that secret is bound
+/// to: put it into a header as if it were the secret itself.
+pub fn get(name: &str) -> Option<String> {
+    host::get(name)
+}
+
+/// The value called `name`, which this step cannot do without.
+///
+/// # Errors
+///
+/// Permanent, `missing-config`, when the operator set none.
+pub fn require(name: &str) -> Result<String, StepError> {
+    get(name).ok_or_else(|| {
+        StepError::permanent(
+            "missing-config",
+            format!("this step needs the configuration value `{name}`, and it is not set"),
+        )
+    })
+}

@@ -1,0 +1,57 @@
+//! Write the steps of a [Wasaga](https://github.com/wasaga/wasaga) saga in Rust.
+//!
+//! A step is a type that implements [`Action`]: `act` does the work, `compensate` undoes it. [`export!`] makes a
+//! component of it.
+//!
+//! ```
+//! use wasaga_sdk::prelude::*;
+//!
+//! struct Charge;
+//!
+//! impl Action for Charge {
+//!     type Input = Value;
+//!     type Result = Value;
+//!
+//!     fn act(call: Call<Value>) -> Result<Completed<Value>, StepError> {
+//!         let payment: Value = http::post("https://pay.example/charges").json(&call.input).send()?.error_for_status()?.json()?;
+//!         info!("charged {}", payment["id"]);
+//!         Ok(Completed::new(payment))
+//!     }
+//! }
+//!
+//! wasaga_sdk::export!(Charge);
+//! ```
+//!
+//! What happens around it:
+//!
+//! - The input is deserialised before `act` runs. Input that does not fit is a permanent failure, `invalid-input`.
+//! - `?` turns any error into a [`StepError`]: the engine tries again as the definition says. Use
+//!   [`StepError::permanent`] where that cannot help.
+//! - Each request that changes something carries an `Idempotency-Key` that is the same for every attempt, so a service
+//!   that honours it does the work once.
+//! - A panic ends the call; its message is in the saga's log.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod action;
+pub mod bindings;
+mod call;
+pub mod config;
+mod error;
+mod export;
+pub mod http;
+pub mod log;
+
+pub use action::{Action, Completed};
+pub use call::Call;
+pub use error::{FailureKind, StepError};
+#[doc(hidden)]
+pub use export::__private;
+pub use serde_json::{Value, json};
+
+/// What nearly every step needs: `use wasaga_sdk::prelude::*;`.
+pub mod prelude {
+    pub use crate::{Action, Call, Completed, StepError, Value, config, http, json};
+    pub use crate::{debug, error, info, trace, warn};
+    pub use serde::{Deserialize, Serialize};
+}
