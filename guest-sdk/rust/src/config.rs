@@ -8,15 +8,14 @@
 //! }
 //! ```
 
-use crate::StepError;
-use crate::bindings::wasaga::saga::config as host;
+use crate::{StepError, host};
 
 /// The value called `name`, `None` when the operator set none.
 ///
 /// A secret comes as an opaque placeholder. The engine replaces it in requests to the hosts which that secret is bound
 /// to: put it into a header as if it were the secret itself.
 pub fn get(name: &str) -> Option<String> {
-    host::get(name)
+    host::config(name)
 }
 
 /// The value called `name`, which this step cannot do without.

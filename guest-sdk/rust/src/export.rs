@@ -116,7 +116,8 @@ pub mod __private {
     }
 
     fn act<A: Action>(call: Call) -> Result<Outcome, Failure> {
-        log_panics();
+        #[cfg(target_arch = "wasm32")]
+        crate::log::panics();
         let Completed { result, patch } = A::act(call.try_into()?)?;
         let result = serde_json::to_string(&result).map_err(|error| {
             StepError::permanent(
@@ -131,15 +132,10 @@ pub mod __private {
     }
 
     fn compensate<A: Action>(call: Call, result: Option<String>) -> Result<(), Failure> {
-        log_panics();
+        #[cfg(target_arch = "wasm32")]
+        crate::log::panics();
         let result = result.map(|json| decode("result", &json)).transpose()?;
         Ok(A::compensate(call.try_into()?, result)?)
-    }
-
-    /// A panic traps, and where there is no stderr its message would be lost.
-    fn log_panics() {
-        #[cfg(target_arch = "wasm32")]
-        std::panic::set_hook(Box::new(|panic| crate::error!("{panic}")));
     }
 }
 

@@ -29,9 +29,9 @@
 //!   [`StepError::permanent`] where that cannot help.
 //! - Each request that changes something carries an `Idempotency-Key` that is the same for every attempt, so a service
 //!   that honours it does the work once.
+//! - On a target that is not wasm a step builds as well, so that its own tests run: there the log goes to standard
+//!   error, nothing is configured and every request fails to connect.
 //! - A panic ends the call; its message is in the saga's log.
-
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
 pub mod bindings;
@@ -39,6 +39,7 @@ mod call;
 pub mod config;
 mod error;
 mod export;
+mod host;
 pub mod http;
 pub mod log;
 

@@ -1,6 +1,6 @@
 //! The saga's log: [`info!`](crate::info), [`warn!`](crate::warn) and their kin take what `format!` takes.
 //!
-//! ```no_run
+//! ```
 //! use wasaga_sdk::prelude::*;
 //!
 //! let (sku, left) = ("product_1", 98);
@@ -8,13 +8,19 @@
 //! warn!("the stock of {} runs low", sku);
 //! ```
 
-use crate::bindings::wasaga::saga::log as host;
+use crate::host;
 
 pub use crate::bindings::wasaga::saga::log::Level;
 
 /// Writes a message to the saga's log.
 pub fn write(level: Level, message: &str) {
-    host::write(level, message);
+    host::log(level, message);
+}
+
+/// Writes each panic to the saga's log from now on: a panic traps, and where there is no standard error its message
+/// would be lost. What [`export!`](crate::export) makes does this by itself.
+pub fn panics() {
+    std::panic::set_hook(Box::new(|panic| write(Level::Error, &panic.to_string())));
 }
 
 /// Writes to the saga's log what only somebody who follows each detail wants to see.

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use crate::StepError;
 use crate::bindings::wasaga::saga::http as host;
 
+/// A failure is kept for as long as its saga: what a service says in a body of any length must not swell it.
+const MAX_CODE_BYTES: usize = 100;
+const MAX_MESSAGE_BYTES: usize = 1_000;
+const MAX_BODY_BYTES: usize = 4_000;
+
 /// Why a request has no usable response.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -68,14 +73,15 @@ impl Error {
 }
 
 impl StatusError {
-    /// The `code` in the body.
+    /// The `code` in the body, unless it is too long to be one.
     pub fn code(&self) -> Option<&str> {
-        self.field("code")
+        self.field("code", MAX_CODE_BYTES)
     }
 
-    /// The `message`, or else the `detail`, in the body.
+    /// The `message`, or else the `detail`, in the body, unless it is too long to be one.
     pub fn message(&self) -> Option<&str> {
-        self.field("message").or_else(|| self.field("detail"))
+        self.field("message", MAX_MESSAGE_BYTES)
+            .or_else(|| self.field("detail", MAX_MESSAGE_BYTES))
     }
 
     /// Whether the same request may succeed later: 408, 425, 429 and 5xx.
@@ -83,12 +89,9 @@ impl StatusError {
         matches!(self.status, 408 | 425 | 429 | 500..=599)
     }
 
-    fn field(&self, name: &str) -> Option<&str> {
-        self.body
-            .as_ref()?
-            .get(name)?
-            .as_str()
-            .filter(|text| !text.is_empty())
+    fn field(&self, name: &str, max_bytes: usize) -> Option<&str> {
+        let text = self.body.as_ref()?.get(name)?.as_str()?;
+        (1..=max_bytes).contains(&text.len()).then_some(text)
     }
 
     fn to_step_error(&self) -> StepError {
@@ -98,12 +101,18 @@ impl StatusError {
         let message = self
             .message()
             .map_or_else(|| self.to_string(), str::to_owned);
+        let body = self
+            .body
+            .as_ref()
+            .filter(|body| body.to_string().len() <= MAX_BODY_BYTES);
+        let details =
+            json!({ "method": self.method, "url": self.url, "status": self.status, "body": body });
         let error = if self.is_retryable() {
             StepError::retryable(code, message)
         } else {
             StepError::permanent(code, message)
         };
-        error.with_details(json!({ "method": self.method, "url": self.url, "status": self.status, "body": self.body }))
+        error.with_details(details)
     }
 }
 
@@ -186,6 +195,22 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn a_long_body_does_not_swell_the_failure() {
+        let long = "x".repeat(5_000);
+        let error = failure(409, &json!({ "code": long, "message": long }).to_string());
+        assert_eq!(
+            error.to_string(),
+            "http-409: POST https://a.example/x answered 409"
+        );
+        assert!(
+            error
+                .details()
+                .is_some_and(|details| details.contains(r#""body":null"#)),
+            "{error}"
+        );
     }
 
     #[test]

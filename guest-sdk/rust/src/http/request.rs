@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Error, Response};
-use crate::bindings::wasaga::saga::http as host;
+use crate::bindings::wasaga::saga::http as raw;
+use crate::host;
 
 /// Reads. Sent again freely, so it carries no idempotency key.
 pub fn get(url: impl Into<String>) -> Request {
@@ -40,7 +41,7 @@ pub fn delete(url: impl Into<String>) -> Request {
 /// A request of any method.
 pub fn request(method: impl Into<String>, url: impl Into<String>) -> Request {
     Request {
-        raw: host::Request {
+        raw: raw::Request {
             method: method.into(),
             url: url.into(),
             headers: Vec::new(),
@@ -55,7 +56,7 @@ pub fn request(method: impl Into<String>, url: impl Into<String>) -> Request {
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request {
-    raw: host::Request,
+    raw: raw::Request,
     /// Why it cannot be sent: kept until then, so that putting a request together needs no `?`.
     fault: Option<String>,
 }
@@ -152,6 +153,14 @@ mod tests {
             [("content-type".to_owned(), "application/json".to_owned())]
         );
         assert_eq!(request.raw.timeout_ms, Some(2_000));
+    }
+
+    #[test]
+    fn outside_the_engine_a_request_fails_to_connect() {
+        let error = get("https://a.example")
+            .send()
+            .expect_err("there is no engine");
+        assert!(matches!(error, Error::Connect(_)), "{error}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ struct Script;
 
 impl Guest for Script {
     fn act(call: Call) -> Result<Outcome, Failure> {
+        wasaga_sdk::log::panics();
         let program = Program::read(&call)?;
         let observed = run::run(&program, call.attempt)?;
         let result = match &program {
@@ -47,6 +48,7 @@ impl Guest for Script {
     }
 
     fn compensate(call: Call, result: Option<String>) -> Result<(), Failure> {
+        wasaga_sdk::log::panics();
         let Some(program) = Program::read(&call)?.compensate else {
             return Ok(());
         };
