@@ -1,0 +1,42 @@
+//! The saga state machine of Wasaga.
+//!
+//! A saga is the fold of its journal: [`State`] is built from [`Record`]s, [`transition`] turns an
+//! [`Input`] into the next [`Event`]s, and [`effects`] says what has to be done in a state. There
+//! is no IO, clock or randomness in here: time and the components' active versions come in with
+//! [`Env`], jitter is derived from the saga's id. Recovery therefore is: read the journal, fold,
+//! run the effects.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `definition/` | the document a user writes, checked whole, and the tree it becomes |
+//! | `event` | what the journal can say |
+//! | `state/` | the fold: what a sequence of events means |
+//! | `transition/` | what may happen next, one file a direction and a node kind |
+//! | `effect` | what a state asks of the outside |
+
+pub mod call;
+pub mod definition;
+pub mod effect;
+pub mod event;
+pub mod expression;
+pub mod id;
+pub mod limits;
+pub mod retry;
+pub mod schema;
+pub mod state;
+pub mod time;
+pub mod transition;
+
+pub use call::{
+    Certainty, Completion, Ended, Evidence, Failure, FailureKind, Metering, Report, RequestRecord,
+};
+pub use definition::{Definition, Problem};
+pub use effect::{Call, Effect, effects};
+pub use event::{Event, FORMAT, Pin, Record};
+pub use id::{Digest, Direction, Name, NameError, SagaId, StepPath};
+pub use limits::Limits;
+pub use retry::RetryPolicy;
+pub use state::{SagaError, State, Status, StepState, StepStatus};
+pub use time::Timestamp;
+pub use transition::{Components, Env, Input, NewSaga, StartError, TransitionError, Turn};
+pub use transition::{start, transition};

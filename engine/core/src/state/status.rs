@@ -1,0 +1,113 @@
+//! A saga's status in one word.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Phase, State, StepState};
+
+/// A saga's status. A clean rollback and a failed one are never the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Going forward.
+    Running,
+    /// Going forward once a timer fires.
+    Waiting,
+    /// Undoing what was done.
+    Compensating,
+    /// Over: every step is done.
+    Completed,
+    /// Over: every step is undone.
+    Compensated,
+    /// A compensation gave up: an operator has to act.
+    Stuck,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Waiting,
+        Self::Compensating,
+        Self::Completed,
+        Self::Compensated,
+        Self::Stuck,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Compensating => "compensating",
+            Self::Completed => "completed",
+            Self::Compensated => "compensated",
+            Self::Stuck => "stuck",
+        }
+    }
+
+    /// Whether the engine has nothing more to do for the saga by itself.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Completed | Self::Compensated | Self::Stuck)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A text that is no [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a status: expected one of running, waiting, compensating, completed, compensated, stuck")]
+pub struct StatusError(String);
+
+impl FromStr for Status {
+    type Err = StatusError;
+
+    fn from_str(text: &str) -> Result<Self, StatusError> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| StatusError(text.chars().take(40).collect()))
+    }
+}
+
+impl State {
+    /// The saga's status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.phase {
+            Phase::Forward => {
+                let waits = self.steps.iter().any(|step| step.backoff_until().is_some());
+                let runs = self.steps.iter().any(StepState::is_running);
+                if waits && !runs { Status::Waiting } else { Status::Running }
+            }
+            Phase::Backward => Status::Compensating,
+            Phase::Completed => Status::Completed,
+            Phase::Compensated => Status::Compensated,
+            Phase::Stuck => Status::Stuck,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_reads_back_what_it_writes() {
+        for status in Status::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        let error = "done".parse::<Status>().expect_err("no status");
+        for status in Status::ALL {
+            assert!(error.to_string().contains(status.as_str()), "{error}");
+        }
+    }
+}
