@@ -77,6 +77,10 @@ macro_rules! export {
 
             #[cfg(target_arch = "wasm32")]
             $crate::bindings::export_step!(Component with_types_in $crate::bindings);
+
+            #[cfg(not(target_arch = "wasm32"))]
+            #[used]
+            static COMPONENT: $crate::__private::Run = $crate::__private::Run::exported::<Component>();
         };
     };
 }
@@ -103,6 +107,14 @@ pub mod __private {
             Self {
                 act: act::<A>,
                 compensate: compensate::<A>,
+            }
+        }
+
+        /// Keeps a step's code alive where nothing exports it, or the compiler would call it unused.
+        pub const fn exported<C: Guest>() -> Self {
+            Self {
+                act: C::act,
+                compensate: C::compensate,
             }
         }
     }
