@@ -168,7 +168,7 @@ order() {
     if [[ $status == "$expected" && $exit_code == "$expected_exit_code" ]]; then
         verdict="${green}as it must$plain"
     else
-        verdict="${red}must be $expected, with exit code $expected_exit_code instead of $exit_code$plain"
+        verdict="${red}must be $expected (exit code $exit_code, must be $expected_exit_code)$plain"
         failures=$((failures + 1))
     fi
     results+=("$(printf '%-12s %s  %s' "${status:-unknown}" "$id" "$verdict")")
@@ -243,18 +243,19 @@ if [[ $mode == once ]]; then
 fi
 
 heading "Have a look"
-cat <<LINKS
-  $engine_url/docs         the engine's API
-  $engine_url/v1/sagas     the three sagas
-  $services_url/orders     what was done for each order
-  $services_url/ledger     every effect, in order
+printf '  %-36s%s\n' \
+    "$engine_url/docs" "the engine's API" \
+    "$engine_url/v1/sagas" "the three sagas" \
+    "$services_url/orders" "what was done for each order" \
+    "$services_url/ledger" "every effect, in order"
+cat <<COMMANDS
 
   ${dim}export WASAGA_SERVER=$engine_url PATH=$bin_dir:\$PATH
   wasaga saga list
   wasaga saga start order --wait --input '{"order_id": "order-4", "user_id": "user_2", "product_id": "product_3", "quantity": 1, "amount": 20, "fail_shipping": true}'$plain
 
   Logs and data are in ${data#"$repo"/}. Ctrl-C ends it.
-LINKS
+COMMANDS
 
 trap 'printf "\n"; exit 0' INT
 # Either ending by itself is a failure.

@@ -28,22 +28,27 @@ enum Command {
     /// Prints the books of a running process and checks them.
     ///
     /// Exits with 1 when an order is neither complete nor undone, when an effect happened twice,
-    /// when stock or balances do not follow from the ledger, or when an expectation is not met.
+    /// when stock or balances do not follow from the ledger, or when an expectation is not met;
+    /// with 3 when the books cannot be read.
     Audit(audit::Options),
 }
 
+/// Exit code of an audit that found nothing out.
+const CANNOT_READ: u8 = 3;
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
         .init();
-    match cli.command {
-        Some(Command::Audit(options)) => audit::run(&options).await,
-        None => {
-            serve::run(&cli.serve).await?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
+    let (result, failure) = match cli.command {
+        Some(Command::Audit(options)) => (audit::run(&options).await, CANNOT_READ.into()),
+        None => (serve::run(&cli.serve).await, ExitCode::FAILURE),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("order-services: {error:#}");
+        failure
+    })
 }

@@ -1,6 +1,7 @@
 //! Serving until told to stop.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
@@ -38,7 +39,7 @@ pub(crate) struct Options {
 /// # Errors
 ///
 /// The address cannot be listened on.
-pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let shop = Shop::new(Desk::open(options.opening()?));
     let listener = TcpListener::bind(options.listen)
         .await
@@ -55,7 +56,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
             tracing::info!("stopping");
         })
         .await?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Options {
