@@ -82,11 +82,14 @@ build() {
     fi
 }
 
-# Puts what was built where it is looked for, leaving alone what did not change.
+# Puts what was built where it is looked for: whole at any moment, and untouched when it did not change.
 publish() {
     local target=$1 name=$2
     local built=$build_dir/$target/release/${name//-/_}.wasm published=$guests_dir/$name.wasm
-    cmp -s "$built" "$published" || cp "$built" "$published"
+    if ! cmp -s "$built" "$published"; then
+        cp "$built" "$published.new"
+        mv "$published.new" "$published"
+    fi
 }
 
 main() {
