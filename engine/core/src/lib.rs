@@ -15,12 +15,14 @@
 //! | `effect` | what a state asks of the outside |
 
 pub mod call;
+pub mod component;
 pub mod definition;
 pub mod effect;
 pub mod event;
 pub mod expression;
 pub mod id;
 pub mod limits;
+pub mod log;
 pub mod retry;
 pub mod schema;
 pub mod state;
@@ -30,11 +32,13 @@ pub mod transition;
 pub use call::{
     Certainty, Completion, Ended, Evidence, Failure, FailureKind, Metering, Report, RequestRecord,
 };
+pub use component::{ComponentInfo, Policy};
 pub use definition::{Definition, Problem};
 pub use effect::{Call, Effect, effects};
 pub use event::{Event, FORMAT, Pin, Record};
 pub use id::{Digest, Direction, Name, NameError, SagaId, StepPath};
 pub use limits::Limits;
+pub use log::{LogLevel, LogLine};
 pub use retry::RetryPolicy;
 pub use state::{SagaError, State, Status, StepState, StepStatus};
 pub use time::Timestamp;

@@ -1,1 +1,21 @@
-//! journal
+//! Where sagas are written down.
+//!
+//! [`Journal`] is what a store has to do; [`SqliteJournal`] does it in a file, [`MemoryJournal`] for
+//! tests, and [`conformance`] holds every implementation to the same behaviour.
+
+pub mod conformance;
+mod error;
+mod journal;
+mod memory;
+mod model;
+mod sqlite;
+
+pub use self::error::{JournalError, Refusal};
+pub use self::journal::{Activation, Journal, Made};
+pub use self::memory::MemoryJournal;
+pub use self::model::{
+    Append, Claimed, ComponentRow, ComponentVersion, Cursor, DefinitionVersion, Fence,
+    Head, NewComponentVersion, OwnerId, Ownership, Page, PageRequest, SagaFilter,
+    SagaRow,
+};
+pub use self::sqlite::SqliteJournal;

@@ -1,0 +1,195 @@
+//! What goes into a store and what comes out of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+use wasaga_core::{
+    ComponentInfo, Digest, LogLine, Name, Policy, Record, SagaId, Status, Timestamp,
+};
+
+/// A running engine. Each start of a process is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OwnerId(pub Uuid);
+
+/// Proof of owning a saga: an append under an older epoch, or by another owner, is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Who owns the saga.
+    pub owner: OwnerId,
+    /// How often the saga has changed hands; 1 for who started it.
+    pub epoch: u64,
+}
+
+/// Events to add to one saga's journal, with what the store keeps beside them.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Which saga.
+    pub saga: SagaId,
+    /// The last event that the appender knows of; 0 makes a new saga.
+    pub expected: u64,
+    /// The appender's right to append.
+    pub fence: Fence,
+    /// What happened, numbered from `expected + 1`. At least one.
+    pub records: Vec<Record>,
+    /// What was logged since the last append.
+    pub logs: Vec<LogLine>,
+    /// The saga after these events.
+    pub head: Head,
+}
+
+/// What lists and claims need to know of a saga without reading its journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Name of its definition.
+    pub definition: Name,
+    /// Version of its definition.
+    pub version: u32,
+    /// Its status.
+    pub status: Status,
+    /// Labels to find it by; stored with the first append.
+    pub tags: BTreeMap<String, String>,
+    /// Time of the first event.
+    pub created_at: Timestamp,
+    /// Time of the last event.
+    pub updated_at: Timestamp,
+    /// When somebody has to look at it, if nobody owns it; `None` when it is settled.
+    pub due_at: Option<Timestamp>,
+    /// Whether the appender lets go of it with this append.
+    pub ownership: Ownership,
+}
+
+/// What becomes of a saga's owner with an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The appender goes on with it.
+    Keep,
+    /// Nobody owns it: whoever claims it first once it is due.
+    Release,
+}
+
+/// A saga that was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Which saga.
+    pub saga: SagaId,
+    /// The claimant's right to append.
+    pub fence: Fence,
+}
+
+/// A saga as lists show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SagaRow {
+    /// Which saga.
+    pub id: SagaId,
+    /// Place of the last event in its journal.
+    pub seq: u64,
+    /// Name of its definition.
+    pub definition: Name,
+    /// Version of its definition.
+    pub version: u32,
+    /// Its status.
+    pub status: Status,
+    /// Its labels.
+    pub tags: BTreeMap<String, String>,
+    /// Time of the first event.
+    pub created_at: Timestamp,
+    /// Time of the last event.
+    pub updated_at: Timestamp,
+}
+
+/// Which sagas a list shows; all conditions hold together.
+#[derive(Clone, Debug, Default)]
+pub struct SagaFilter {
+    /// Only of this status.
+    pub status: Option<Status>,
+    /// Only of this definition.
+    pub definition: Option<Name>,
+    /// Only with this label and value.
+    pub tag: Option<(String, String)>,
+}
+
+/// Where a page of a list starts: behind the row with this key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub String);
+
+/// Which part of a list is asked for.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// Behind which row to start; from the beginning when absent.
+    pub after: Option<Cursor>,
+    /// Most rows of the page; at least 1.
+    pub limit: u32,
+}
+
+/// Part of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page starts; absent when there is none.
+    pub next: Option<Cursor>,
+}
+
+/// A version of a definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefinitionVersion {
+    /// Name of the definition.
+    pub name: Name,
+    /// Number of the version, from 1.
+    pub version: u32,
+    /// Digest of its content.
+    pub digest: Digest,
+    /// The document as it was applied.
+    pub document: Value,
+    /// When it was applied.
+    pub created_at: Timestamp,
+}
+
+/// A component version to be.
+#[derive(Clone, Debug)]
+pub struct NewComponentVersion {
+    /// Name of the component.
+    pub name: Name,
+    /// Digest of its bytes, which are stored as a blob already.
+    pub digest: Digest,
+    /// Size of its bytes.
+    pub size_bytes: u64,
+    /// What is in it.
+    pub info: ComponentInfo,
+    /// When it was uploaded.
+    pub at: Timestamp,
+}
+
+/// A version of a component.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComponentVersion {
+    /// Name of the component.
+    pub name: Name,
+    /// Number of the version, from 1.
+    pub version: u32,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Size of its bytes.
+    pub size_bytes: u64,
+    /// What is in it.
+    pub info: ComponentInfo,
+    /// When it was uploaded.
+    pub created_at: Timestamp,
+}
+
+/// A component.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComponentRow {
+    /// Its name.
+    pub name: Name,
+    /// Number of the active version, when one is.
+    pub active: Option<u32>,
+    /// Counts activations: who changes the active version says which count it saw.
+    pub generation: u64,
+    /// What the operator grants it.
+    pub policy: Policy,
+    /// Its latest version's number.
+    pub latest: u32,
+}
