@@ -1,0 +1,170 @@
+//! Problems (RFC 9457).
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// Media type of a [`Problem`].
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request was not done. Nothing has changed then, unless `detail` says otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Stable and machine readable.
+    pub code: Code,
+    /// What the code means; the same for every problem with this code.
+    pub title: String,
+    /// The response's status.
+    pub status: u16,
+    /// What happened this time, and what to do.
+    pub detail: String,
+    /// Everything that is wrong with a document, each with its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+    /// Whatever else a program needs to act, by code.
+    #[serde(flatten)]
+    #[schema(value_type = Object, additional_properties)]
+    pub more: Map<String, Value>,
+}
+
+/// One thing that is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fault {
+    /// Its place: a JSON pointer (RFC 6901), empty for the whole document.
+    pub pointer: String,
+    /// What was expected and what is there.
+    pub message: String,
+}
+
+impl From<wasaga_core::Problem> for Fault {
+    fn from(problem: wasaga_core::Problem) -> Self {
+        Self { pointer: problem.pointer, message: problem.message }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $title:literal;)+) => {
+        /// What kind of problem it is. A code keeps its meaning; later servers may have more.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Code {
+            $($(#[$doc])* $name,)+
+            /// One that this program does not know.
+            #[serde(other)]
+            Other,
+        }
+
+        impl Code {
+            /// Every code that this server answers with.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Status of the responses with this code.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$name => StatusCode::$status,)+
+                    Self::Other => StatusCode::INTERNAL_SERVER_ERROR,
+                }
+            }
+
+            /// What the code means.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$name => $title,)+
+                    Self::Other => "Some other problem",
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON.
+    MalformedJson = BAD_REQUEST, "The body is not JSON";
+    /// The body could not be read to its end.
+    IncompleteBody = BAD_REQUEST, "The body could not be read";
+    /// A query parameter is unknown, or its value is not of its form.
+    InvalidQuery = BAD_REQUEST, "A query parameter is not as expected";
+    /// `cursor` is none that this list gave out.
+    InvalidCursor = BAD_REQUEST, "The cursor is none of this list";
+    /// A header's value is not of its form.
+    InvalidHeader = BAD_REQUEST, "A header is not as expected";
+    /// An id in the path is no UUID.
+    InvalidId = BAD_REQUEST, "The id is no UUID";
+    /// A name in the path is none.
+    InvalidName = BAD_REQUEST, "The name is not of the form that names have";
+    /// A version in the path is no number.
+    InvalidVersion = BAD_REQUEST, "The version is no number";
+    /// A web page of another origin sent the request.
+    CrossSite = FORBIDDEN, "The request comes from another site's page";
+    /// There is nothing at this path.
+    UnknownPath = NOT_FOUND, "There is nothing at this path";
+    /// There is no such saga.
+    UnknownSaga = NOT_FOUND, "There is no such saga";
+    /// There is no such definition, or not that version of it.
+    UnknownDefinition = NOT_FOUND, "There is no such definition";
+    /// There is no such component, or not that version of it.
+    UnknownComponent = NOT_FOUND, "There is no such component";
+    /// The path does not take this method.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "The path does not take this method";
+    /// The answer cannot be of a type that the client accepts.
+    NotAcceptable = NOT_ACCEPTABLE, "The answer is of no type that was asked for";
+    /// A saga of that id exists and is another one.
+    SagaExists = CONFLICT, "Another saga has this id";
+    /// The saga's status does not allow it. `saga_status` is its status, `allowed` those that do.
+    SagaStatus = CONFLICT, "The saga's status does not allow it";
+    /// Somebody else changed it meanwhile. `generation` is the present one.
+    Outdated = PRECONDITION_FAILED, "Somebody else changed it";
+    /// The body is too large. `limit_bytes` is the most.
+    BodyTooLarge = PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body is of the wrong type.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong type";
+    /// The body is JSON and not what is expected here.
+    InvalidBody = UNPROCESSABLE_ENTITY, "The body is not what is expected here";
+    /// The definition has faults; `errors` has them all.
+    InvalidDefinition = UNPROCESSABLE_ENTITY, "The definition has faults";
+    /// The input does not fit the definition's schema.
+    InvalidInput = UNPROCESSABLE_ENTITY, "The input does not fit the definition";
+    /// The tags are too many or too long.
+    InvalidTags = UNPROCESSABLE_ENTITY, "The tags are not as expected";
+    /// The bytes are no component that the engine can run.
+    InvalidComponent = UNPROCESSABLE_ENTITY, "The component cannot be used";
+    /// The policy has faults.
+    InvalidPolicy = UNPROCESSABLE_ENTITY, "The policy has faults";
+    /// The server failed; its log says why.
+    Internal = INTERNAL_SERVER_ERROR, "The server failed";
+    /// The server has too many requests at once.
+    Overloaded = SERVICE_UNAVAILABLE, "The server has too much to do";
+    /// The server is going down.
+    ShuttingDown = SERVICE_UNAVAILABLE, "The server is shutting down";
+    /// The server cannot reach what it needs.
+    Unavailable = SERVICE_UNAVAILABLE, "The server is not ready";
+    /// The request took longer than the server allows. Whether it was done is not known.
+    Timeout = GATEWAY_TIMEOUT, "The request took too long";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_what_it_writes() {
+        for code in Code::ALL {
+            let text = serde_json::to_string(code).expect("JSON");
+            assert_eq!(serde_json::from_str::<Code>(&text).expect("a code"), *code);
+            assert!(code.status().as_u16() >= 400, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_a_later_server_can_be_read() {
+        let problem: Problem = serde_json::from_str(
+            r#"{"code": "too-blue", "title": "t", "status": 418, "detail": "d", "shade": 3}"#,
+        )
+        .expect("a problem");
+        assert_eq!(problem.code, Code::Other);
+        assert_eq!(problem.more["shade"], 3);
+    }
+}
