@@ -1,8 +1,10 @@
 //! Problems (RFC 9457).
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Media type of a [`Problem`].
@@ -24,8 +26,7 @@ pub struct Problem {
     pub errors: Vec<Fault>,
     /// Whatever else a program needs to act, by code.
     #[serde(flatten)]
-    #[schema(value_type = Object, additional_properties)]
-    pub more: Map<String, Value>,
+    pub more: BTreeMap<String, Value>,
 }
 
 /// One thing that is wrong with a document.

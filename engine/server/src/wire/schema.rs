@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -25,7 +26,7 @@ pub struct SagaId(pub String);
 pub struct Digest(pub String);
 
 /// A point in time, in UTC.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(value_type = String, format = "date-time", example = "2026-11-21T08:00:00.000Z")]
 pub struct Timestamp(pub String);
 
@@ -144,16 +145,18 @@ pub struct Policy {
 }
 
 /// An event of a saga's journal. The fields beside these depend on `type`.
-#[derive(ToSchema)]
-#[schema(additional_properties)]
+#[derive(Serialize, ToSchema)]
 pub struct Event {
     /// Place in the journal, from 1, without gaps.
     pub seq: u64,
     /// When the engine decided it.
     pub at: Timestamp,
     /// What happened.
-    #[schema(rename = "type", example = "act_completed")]
+    #[serde(rename = "type")]
+    #[schema(example = "act_completed")]
     pub kind: String,
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
 }
 
 /// Which way a step went.
