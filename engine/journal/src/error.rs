@@ -37,6 +37,12 @@ pub enum JournalError {
         /// The latest that this engine knows.
         known: u16,
     },
+    /// A page was asked for with a cursor that did not come with a page of the same list.
+    #[error("not a cursor of this list: use the `next_cursor` of the page before")]
+    Cursor,
+    /// The store was closed.
+    #[error("the journal is closed: nothing more can be read or written")]
+    Closed,
     /// The database did not do its work.
     #[error("{doing}: {source}")]
     Database {

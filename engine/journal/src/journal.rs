@@ -40,7 +40,8 @@ pub trait Journal: Send + Sync + 'static {
     /// When the next saga that nobody owns becomes due.
     async fn next_due(&self) -> Result<Option<Timestamp>, JournalError>;
 
-    /// A saga's records with a number above `after`, at most `limit`, in order.
+    /// A saga's records with a number above `after`, at most `limit` and at most
+    /// [`PAGE_LIMIT`](crate::PAGE_LIMIT), in order.
     async fn records(&self, saga: SagaId, after: u64, limit: u32) -> Result<Vec<Record>, JournalError>;
 
     /// A saga's log lines, in the order in which they were written.

@@ -4,7 +4,9 @@
 //! tests, and [`conformance`] holds every implementation to the same behaviour.
 
 pub mod conformance;
+mod cursor;
 mod error;
+mod fence;
 mod journal;
 mod memory;
 mod model;
@@ -19,3 +21,6 @@ pub use self::model::{
     SagaRow,
 };
 pub use self::sqlite::SqliteJournal;
+
+/// Most rows of one page, and most records of one read: who asks for more gets this many.
+pub const PAGE_LIMIT: u32 = 1_000;

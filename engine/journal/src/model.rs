@@ -31,7 +31,7 @@ pub struct Append {
     pub expected: u64,
     /// The appender's right to append.
     pub fence: Fence,
-    /// What happened, numbered from `expected + 1`. At least one.
+    /// What happened, numbered from `expected + 1`. None, to change nothing but the head.
     pub records: Vec<Record>,
     /// What was logged since the last append.
     pub logs: Vec<LogLine>,
@@ -119,7 +119,7 @@ pub struct Cursor(pub String);
 pub struct PageRequest {
     /// Behind which row to start; from the beginning when absent.
     pub after: Option<Cursor>,
-    /// Most rows of the page; at least 1.
+    /// Most rows of the page, from 1 to [`PAGE_LIMIT`](crate::PAGE_LIMIT).
     pub limit: u32,
 }
 
@@ -190,6 +190,6 @@ pub struct ComponentRow {
     pub generation: u64,
     /// What the operator grants it.
     pub policy: Policy,
-    /// Its latest version's number.
+    /// Its latest version's number; 0 when it has a policy but no version yet.
     pub latest: u32,
 }

@@ -1,0 +1,1 @@
+//! What every journal has to do, as tests that any implementation runs.

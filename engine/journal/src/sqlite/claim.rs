@@ -1,0 +1,130 @@
+//! Who drives which saga.
+//!
+//! One process has the file open. So leases need no table: whoever registers takes the sagas of all
+//! owners before it, and from then on an owner in a saga's row is one that lives.
+
+use std::sync::PoisonError;
+
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteRow;
+use wasaga_core::{SagaId, Status, Timestamp};
+
+use crate::cursor;
+use crate::error::JournalError;
+use crate::model::{Claimed, Fence, OwnerId};
+
+use super::SqliteJournal;
+use super::row::{Doing, Fields, blob, integer};
+
+impl SqliteJournal {
+    pub(super) async fn take_from_others(&self, owner: OwnerId) -> Result<(), JournalError> {
+        const DOING: &str = "registering at the journal";
+        let registered = *self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        if registered == Some(owner) {
+            return Ok(());
+        }
+        let turn = self.writer.turn().await?;
+        turn.write(DOING, async |transaction| {
+            // Settled sagas are left out by their status: there may be millions, and no index on
+            // owners, which every append would have to write.
+            sqlx::query(AssertSqlSafe(format!(
+                "UPDATE sagas SET owner = NULL
+                 WHERE status IN ({}) AND owner IS NOT NULL AND owner <> ?",
+                unsettled()
+            )))
+            .bind(blob(&owner.0))
+            .execute(&mut **transaction)
+            .await
+            .doing(DOING)
+        })
+        .await?;
+        *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(owner);
+        Ok(())
+    }
+
+    pub(super) async fn claim_due(
+        &self,
+        owner: OwnerId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, JournalError> {
+        const DOING: &str = "claiming sagas";
+        let turn = self.writer.turn().await?;
+        let rows = turn
+            .write(DOING, async |transaction| {
+                sqlx::query(
+                    "UPDATE sagas SET owner = ?, epoch = epoch + 1
+                     WHERE id IN (
+                        SELECT id FROM sagas
+                        WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= ?
+                        ORDER BY due_at, id LIMIT ?)
+                     RETURNING id, epoch, due_at",
+                )
+                .bind(blob(&owner.0))
+                .bind(now.unix_ms())
+                .bind(integer(cursor::limit(limit) as u64))
+                .fetch_all(&mut **transaction)
+                .await
+                .doing(DOING)
+            })
+            .await?;
+        let mut claimed = rows
+            .iter()
+            .map(|row| {
+                let due_at = Fields { row, what: "a saga's row" }.time("due_at")?;
+                Ok((due_at, claimed(row, owner)?))
+            })
+            .collect::<Result<Vec<_>, JournalError>>()?;
+        // RETURNING has no order of its own.
+        claimed.sort_by_key(|(due_at, claimed)| (*due_at, claimed.saga));
+        Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
+    }
+
+    pub(super) async fn claim_saga(
+        &self,
+        owner: OwnerId,
+        saga: SagaId,
+    ) -> Result<Option<Claimed>, JournalError> {
+        const DOING: &str = "claiming a saga";
+        let turn = self.writer.turn().await?;
+        let row = turn
+            .write(DOING, async |transaction| {
+                sqlx::query(AssertSqlSafe(format!(
+                    "UPDATE sagas SET owner = ?, epoch = epoch + 1
+                     WHERE id = ? AND owner IS NULL AND status IN ({})
+                     RETURNING id, epoch",
+                    unsettled()
+                )))
+                .bind(blob(&owner.0))
+                .bind(blob(saga.as_uuid()))
+                .fetch_optional(&mut **transaction)
+                .await
+                .doing(DOING)
+            })
+            .await?;
+        row.map(|row| claimed(&row, owner)).transpose()
+    }
+
+    pub(super) async fn first_due(&self) -> Result<Option<Timestamp>, JournalError> {
+        let row = sqlx::query(
+            "SELECT due_at FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL
+             ORDER BY due_at LIMIT 1",
+        )
+        .fetch_optional(&self.readers)
+        .await
+        .doing("looking for the next saga that is due")?;
+        row.map(|row| Fields { row: &row, what: "a saga's row" }.time("due_at")).transpose()
+    }
+}
+
+/// The statuses in which the engine has something to do, as a list in SQL.
+fn unsettled() -> String {
+    let unsettled = Status::ALL.into_iter().filter(|status| !status.is_settled());
+    unsettled.map(|status| format!("'{status}'")).collect::<Vec<_>>().join(", ")
+}
+
+fn claimed(row: &SqliteRow, owner: OwnerId) -> Result<Claimed, JournalError> {
+    let fields = Fields { row, what: "a saga's row" };
+    let fence = Fence { owner, epoch: fields.number("epoch")? };
+    Ok(Claimed { saga: fields.saga("id")?, fence })
+}

@@ -1,0 +1,211 @@
+//! The journal in a SQLite file.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `open` | the folder, its lock, and the connections' settings |
+//! | `writer` | the one connection that writes |
+//! | `bulk` | statements for many rows at once |
+//! | `append` | events into the journal |
+//! | `claim` | who drives which saga |
+//! | `sagas` | sagas, records and log lines out of it |
+//! | `definitions`, `components` | what sagas are made of |
+//! | `row` | rows into values |
+
+mod append;
+mod bulk;
+mod claim;
+mod components;
+mod definitions;
+mod open;
+mod row;
+mod sagas;
+mod writer;
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timestamp};
+
+use crate::error::{JournalError, Refusal};
+use crate::journal::{Activation, Journal, Made};
+use crate::model::{
+    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, NewComponentVersion,
+    OwnerId, Page, PageRequest, SagaFilter, SagaRow,
+};
+
+use self::append::Statements;
+use self::writer::Writer;
+
+/// The journal in a SQLite file, which one process has open at a time.
+///
+/// Writes pass one connection, in the order in which they come; `synchronous=FULL`, so that what was
+/// answered survives a loss of power. Reads have connections of their own and do not wait for writes.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    writer: Writer,
+    readers: SqlitePool,
+    statements: Statements,
+    /// Who registered last: a renewal of the same owner's lease has nothing to do.
+    registered: Mutex<Option<OwnerId>>,
+}
+
+impl SqliteJournal {
+    /// Opens the journal in a folder, and makes the folder and the journal when there is none.
+    ///
+    /// # Errors
+    /// [`JournalError::Locked`] while another process, or another journal of this one, has it open;
+    /// [`JournalError::File`] when the folder cannot be used; [`JournalError::SqliteVersion`] when
+    /// the program was linked with a SQLite that is too old; [`JournalError::Database`] for the rest.
+    pub async fn open(dir: &Path) -> Result<Self, JournalError> {
+        open::open(dir).await
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn register(&self, owner: OwnerId, _lease_until: Timestamp) -> Result<(), JournalError> {
+        self.take_from_others(owner).await
+    }
+
+    async fn append(&self, appends: Vec<Append>) -> Result<Vec<Result<(), Refusal>>, JournalError> {
+        self.append_all(appends).await
+    }
+
+    async fn claim(
+        &self,
+        owner: OwnerId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, JournalError> {
+        self.claim_due(owner, now, limit).await
+    }
+
+    async fn claim_one(
+        &self,
+        owner: OwnerId,
+        saga: SagaId,
+        _now: Timestamp,
+    ) -> Result<Option<Claimed>, JournalError> {
+        self.claim_saga(owner, saga).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, JournalError> {
+        self.first_due().await
+    }
+
+    async fn records(
+        &self,
+        saga: SagaId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Record>, JournalError> {
+        self.read_records(saga, after, limit).await
+    }
+
+    async fn logs(&self, saga: SagaId, page: PageRequest) -> Result<Page<LogLine>, JournalError> {
+        self.list_logs(saga, page).await
+    }
+
+    async fn saga(&self, saga: SagaId) -> Result<Option<SagaRow>, JournalError> {
+        self.find_saga(saga).await
+    }
+
+    async fn sagas(
+        &self,
+        filter: SagaFilter,
+        page: PageRequest,
+    ) -> Result<Page<SagaRow>, JournalError> {
+        self.list_sagas(filter, page).await
+    }
+
+    async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, JournalError> {
+        self.count_sagas().await
+    }
+
+    async fn put_blob(&self, digest: Digest, bytes: &[u8]) -> Result<(), JournalError> {
+        self.insert_blob(digest, bytes).await
+    }
+
+    async fn blob(&self, digest: Digest) -> Result<Option<Vec<u8>>, JournalError> {
+        self.find_blob(digest).await
+    }
+
+    async fn put_definition(
+        &self,
+        name: &Name,
+        digest: Digest,
+        document: &serde_json::Value,
+        at: Timestamp,
+    ) -> Result<(DefinitionVersion, Made), JournalError> {
+        self.insert_definition(name, digest, document, at).await
+    }
+
+    async fn definition(
+        &self,
+        name: &Name,
+        version: Option<u32>,
+    ) -> Result<Option<DefinitionVersion>, JournalError> {
+        self.find_definition(name, version).await
+    }
+
+    async fn definitions(
+        &self,
+        page: PageRequest,
+    ) -> Result<Page<DefinitionVersion>, JournalError> {
+        self.list_definitions(page).await
+    }
+
+    async fn put_component_version(
+        &self,
+        new: NewComponentVersion,
+    ) -> Result<(ComponentVersion, Made), JournalError> {
+        self.insert_component_version(new).await
+    }
+
+    async fn component(&self, name: &Name) -> Result<Option<ComponentRow>, JournalError> {
+        self.find_component(name).await
+    }
+
+    async fn components(&self, page: PageRequest) -> Result<Page<ComponentRow>, JournalError> {
+        self.list_components(page).await
+    }
+
+    async fn component_version(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Option<ComponentVersion>, JournalError> {
+        self.find_component_version(name, version).await
+    }
+
+    async fn component_versions(
+        &self,
+        name: &Name,
+        page: PageRequest,
+    ) -> Result<Page<ComponentVersion>, JournalError> {
+        self.list_component_versions(name, page).await
+    }
+
+    async fn activate(
+        &self,
+        name: &Name,
+        version: u32,
+        if_generation: Option<u64>,
+    ) -> Result<Activation, JournalError> {
+        self.activate_version(name, version, if_generation).await
+    }
+
+    async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError> {
+        self.set_policy(name, policy).await
+    }
+
+    async fn ping(&self) -> Result<(), JournalError> {
+        self.check().await
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}
