@@ -1,1 +1,33 @@
-//! coordinator
+//! Drives sagas: takes effects from the state machine, runs them, journals what came of them.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `driver` | the loop around one saga in memory |
+//! | `commit` | the one writer that all sagas' events pass |
+//! | `claimer` | brings sagas that are due into memory: timers, recovery and the queue are one |
+//! | `residents` | the sagas in memory and how many there may be |
+//! | `hub` | who waits for a saga or watches it |
+//! | `catalog/` | definitions and components, as sagas and users see them |
+//! | `sagas` | starting, reading and steering sagas |
+
+mod catalog;
+mod claimer;
+mod clock;
+mod commit;
+mod config;
+mod driver;
+mod engine;
+mod error;
+mod hub;
+mod metrics;
+mod residents;
+mod sagas;
+
+pub use self::catalog::{Activate, Blobs, Components, Definitions, Uploaded};
+pub use self::config::Config;
+pub use self::engine::Coordinator;
+pub use self::error::{
+    ApplyError, CommandError, OpenError, ReadError, SetPolicyError, StartError, UploadError,
+};
+pub use self::hub::Watch;
+pub use self::sagas::{Sagas, StartRequest, Started};

@@ -42,5 +42,5 @@ pub use log::{LogLevel, LogLine};
 pub use retry::RetryPolicy;
 pub use state::{SagaError, State, Status, StepState, StepStatus};
 pub use time::Timestamp;
-pub use transition::{Components, Env, Input, NewSaga, StartError, TransitionError, Turn};
+pub use transition::{Components, Env, Input, NewSaga, StartError, Starts, TransitionError, Turn};
 pub use transition::{start, transition};

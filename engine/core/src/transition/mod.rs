@@ -30,6 +30,18 @@ pub struct Env<'a> {
     pub now: Timestamp,
     /// The components.
     pub components: &'a dyn Components,
+    /// Whether calls may be started.
+    pub starts: Starts,
+}
+
+/// Whether a transition may start calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Starts {
+    /// Whatever is ready is started.
+    Allowed,
+    /// Nothing is started: the engine is full, or about to end. The saga stands between two calls
+    /// until somebody says [`Input::Recover`].
+    Held,
 }
 
 /// Knows which version of each component is active.
@@ -183,6 +195,12 @@ pub fn transition(state: &State, input: Input, env: &Env<'_>) -> Result<Turn, Tr
 }
 
 impl Turn {
+    /// The turn in which nothing happens.
+    #[must_use]
+    pub fn nothing(state: &State) -> Self {
+        Self { records: Vec::new(), state: state.clone(), now: state.updated_at }
+    }
+
     /// Decides an event: it is recorded, and the state is what it makes of it.
     fn emit(&mut self, event: Event) -> Result<(), FoldError> {
         let record = Record { seq: self.state.seq + 1, at: self.now, event };
@@ -193,6 +211,9 @@ impl Turn {
 
     /// Decides everything that follows by itself.
     fn advance(&mut self, env: &Env<'_>) -> Result<(), FoldError> {
+        if env.starts == Starts::Held {
+            return Ok(());
+        }
         if self.state.phase == Phase::Forward {
             self.forward(env)?;
         }

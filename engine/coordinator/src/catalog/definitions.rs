@@ -1,0 +1,165 @@
+//! Definitions: applying, reading, and keeping them parsed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use wasaga_core::definition::Invalid;
+use wasaga_core::{Definition, Name, Problem};
+use wasaga_journal::{DefinitionVersion, Journal, JournalError, Made, Page, PageRequest};
+
+use crate::catalog::Components;
+use crate::clock;
+use crate::error::{ApplyError, ReadError};
+
+/// The definitions of a coordinator.
+pub struct Definitions {
+    journal: Arc<dyn Journal>,
+    components: Arc<Components>,
+    cache: Mutex<Cache>,
+    max_parsed: usize,
+}
+
+#[derive(Default)]
+struct Cache {
+    /// Latest version by name, for the names that were asked for.
+    latest: HashMap<Name, u32>,
+    parsed: HashMap<(Name, u32), Arc<Definition>>,
+}
+
+impl Definitions {
+    pub(crate) fn new(journal: Arc<dyn Journal>, components: Arc<Components>, max_parsed: usize) -> Self {
+        Self { journal, components, cache: Mutex::default(), max_parsed }
+    }
+
+    /// Checks a definition whole and stores it as a new version; one that says the same as the
+    /// latest is that version.
+    ///
+    /// # Errors
+    /// When it has problems: all of them. Nothing was stored then.
+    pub async fn apply(
+        &self,
+        name: &Name,
+        document: &Value,
+    ) -> Result<(DefinitionVersion, Made), ApplyError> {
+        let unknown = self.unknown_components(document);
+        let definition = match Definition::parse(name, document) {
+            Ok(definition) if unknown.is_empty() => definition,
+            Ok(_) => return Err(Invalid { problems: unknown }.into()),
+            Err(Invalid { mut problems }) => {
+                problems.extend(unknown);
+                return Err(Invalid { problems }.into());
+            }
+        };
+        let (version, made) =
+            self.journal.put_definition(name, definition.digest(), document, clock::now()).await?;
+        let mut cache = self.lock();
+        let latest = cache.latest.entry(name.clone()).or_default();
+        *latest = (*latest).max(version.version);
+        self.keep(&mut cache, name, version.version, Arc::new(definition));
+        Ok((version, made))
+    }
+
+    /// A version of a definition, the latest when none is named.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn get(
+        &self,
+        name: &Name,
+        version: Option<u32>,
+    ) -> Result<Option<DefinitionVersion>, JournalError> {
+        self.journal.definition(name, version).await
+    }
+
+    /// The latest version of each definition, by name.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the cursor is none of this list.
+    pub async fn list(&self, page: PageRequest) -> Result<Page<DefinitionVersion>, JournalError> {
+        self.journal.definitions(page).await
+    }
+
+    /// The version that a new saga executes.
+    pub(crate) async fn for_start(
+        &self,
+        name: &Name,
+        version: Option<u32>,
+    ) -> Result<Option<(u32, Arc<Definition>)>, ReadError> {
+        let wanted = version.or_else(|| self.lock().latest.get(name).copied());
+        if let Some(version) = wanted
+            && let Some(definition) = self.cached(name, version)
+        {
+            return Ok(Some((version, definition)));
+        }
+        let Some(stored) = self.journal.definition(name, wanted).await? else { return Ok(None) };
+        let definition = self.parse(&stored)?;
+        let mut cache = self.lock();
+        if version.is_none() {
+            cache.latest.insert(name.clone(), stored.version);
+        }
+        self.keep(&mut cache, name, stored.version, Arc::clone(&definition));
+        Ok(Some((stored.version, definition)))
+    }
+
+    /// The version that a saga executes already.
+    pub(crate) async fn parsed(&self, name: &Name, version: u32) -> Result<Arc<Definition>, ReadError> {
+        match self.for_start(name, Some(version)).await? {
+            Some((_, definition)) => Ok(definition),
+            None => Err(ReadError::Definition {
+                name: name.clone(),
+                version,
+                reason: "it is not in the store".to_owned(),
+            }),
+        }
+    }
+
+    fn parse(&self, stored: &DefinitionVersion) -> Result<Arc<Definition>, ReadError> {
+        Definition::parse(&stored.name, &stored.document).map(Arc::new).map_err(|invalid| {
+            ReadError::Definition {
+                name: stored.name.clone(),
+                version: stored.version,
+                reason: invalid.to_string(),
+            }
+        })
+    }
+
+    fn cached(&self, name: &Name, version: u32) -> Option<Arc<Definition>> {
+        self.lock().parsed.get(&(name.clone(), version)).cloned()
+    }
+
+    fn keep(&self, cache: &mut Cache, name: &Name, version: u32, definition: Arc<Definition>) {
+        if cache.parsed.len() >= self.max_parsed {
+            // Which one goes hardly matters: one that is missed is parsed again.
+            let victim = cache.parsed.keys().next().cloned();
+            victim.map(|key| cache.parsed.remove(&key));
+        }
+        cache.parsed.insert((name.clone(), version), definition);
+    }
+
+    /// Steps whose component nobody uploaded. Looks at the document, so that these problems are
+    /// reported together with all others.
+    fn unknown_components(&self, document: &Value) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.find_components(document.get("steps"), "/steps", &mut problems);
+        problems
+    }
+
+    fn find_components(&self, steps: Option<&Value>, pointer: &str, problems: &mut Vec<Problem>) {
+        for (index, entry) in steps.and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let Some(text) = entry.get("component").and_then(Value::as_str) else { continue };
+            if let Ok(name) = Name::new(text)
+                && !self.components.exists(&name)
+            {
+                problems.push(Problem::new(
+                    format!("{pointer}/{index}/component"),
+                    format!("there is no component `{name}`: upload it first"),
+                ));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,183 @@
+//! The coordinator: what all its parts share, how it opens and how it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+use wasaga_core::{Env, Starts, Timestamp};
+use wasaga_host::Host;
+use wasaga_journal::{Journal, JournalError, OwnerId};
+
+use crate::catalog::{Components, Definitions};
+use crate::claimer::{self, Alarm};
+use crate::clock;
+use crate::commit::Commits;
+use crate::config::Config;
+use crate::error::OpenError;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::residents::Residents;
+use crate::sagas::Sagas;
+
+/// What the parts of a coordinator share.
+pub(crate) struct Engine {
+    pub(crate) config: Config,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) host: Host,
+    /// Who this process is to the journal.
+    pub(crate) owner: OwnerId,
+    pub(crate) components: Arc<Components>,
+    pub(crate) definitions: Definitions,
+    pub(crate) commits: Commits,
+    pub(crate) residents: Arc<Residents>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) alarm: Alarm,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Says that nothing new is to be started.
+    pub(crate) stopping: CancellationToken,
+    /// Says that calls which still run are to be left.
+    pub(crate) aborting: CancellationToken,
+    /// The drivers of the sagas in memory.
+    pub(crate) drivers: TaskTracker,
+}
+
+impl Engine {
+    /// What a transition at `now` sees of the outside.
+    pub(crate) fn env(&self, now: Timestamp) -> Env<'_> {
+        let starts = if self.stopping.is_cancelled() { Starts::Held } else { Starts::Allowed };
+        Env { now, components: &*self.components, starts }
+    }
+}
+
+/// Drives all sagas of one process. Cheap to clone: clones are the same coordinator.
+#[derive(Clone)]
+pub struct Coordinator {
+    sagas: Sagas,
+    engine: Arc<Engine>,
+    background: Arc<Background>,
+}
+
+struct Background {
+    writer: std::sync::Mutex<Option<JoinHandle<()>>>,
+    tasks: TaskTracker,
+}
+
+impl Coordinator {
+    /// Opens a coordinator on a store. Sagas that an earlier process left go on at once.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn open(journal: Arc<dyn Journal>, host: Host, config: Config) -> Result<Self, OpenError> {
+        let owner = OwnerId(Uuid::now_v7());
+        journal.register(owner, clock::now().after(config.lease)).await?;
+        let components = Arc::new(Components::open(Arc::clone(&journal), host.clone()).await?);
+        let definitions =
+            Definitions::new(Arc::clone(&journal), Arc::clone(&components), config.max_parsed_definitions);
+        let metrics = Arc::new(Metrics::default());
+        let (commits, writer) =
+            Commits::spawn(Arc::clone(&journal), config.max_commit, Arc::clone(&metrics));
+        let engine = Arc::new(Engine {
+            residents: Residents::new(config.max_resident),
+            config,
+            journal,
+            host,
+            owner,
+            components,
+            definitions,
+            commits,
+            hub: Arc::default(),
+            alarm: Alarm::default(),
+            metrics,
+            stopping: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+            drivers: TaskTracker::new(),
+        });
+        let tasks = TaskTracker::new();
+        tasks.spawn(claimer::run(Arc::clone(&engine)));
+        tasks.spawn(keep_lease(Arc::clone(&engine)));
+        tasks.close();
+        let background = Arc::new(Background { writer: std::sync::Mutex::new(Some(writer)), tasks });
+        Ok(Self { sagas: Sagas::new(Arc::clone(&engine)), engine, background })
+    }
+
+    /// Components: uploading, activating, granting.
+    #[must_use]
+    pub fn components(&self) -> &Components {
+        &self.engine.components
+    }
+
+    /// Definitions: applying and reading.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.engine.definitions
+    }
+
+    /// Sagas: starting, reading, steering.
+    #[must_use]
+    pub const fn sagas(&self) -> &Sagas {
+        &self.sagas
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), JournalError> {
+        self.engine.journal.ping().await
+    }
+
+    /// Adds this coordinator's metrics to a registry.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.engine.metrics.register(registry);
+    }
+
+    /// Brings the metrics up to date that are read, not counted.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn refresh_metrics(&self) -> Result<(), JournalError> {
+        let by_status = self.engine.journal.count_by_status().await?;
+        self.engine.metrics.refresh(&by_status, self.engine.residents.count(), &self.engine.host.stats());
+        Ok(())
+    }
+
+    /// Ends: starts nothing more, waits for the calls that run, leaves those that take too long to
+    /// the next process, and closes the store. Whatever was committed is found again.
+    pub async fn shutdown(&self) {
+        let engine = &self.engine;
+        engine.stopping.cancel();
+        engine.drivers.close();
+        if tokio::time::timeout(engine.config.shutdown_grace, engine.drivers.wait()).await.is_err() {
+            tracing::warn!(sagas = engine.residents.count(), "leaving calls that still run to recovery");
+            engine.aborting.cancel();
+            engine.drivers.wait().await;
+        }
+        self.background.tasks.wait().await;
+        let writer = self.background.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            // All drivers are gone, so nothing waits for it.
+            writer.abort();
+            let _ = writer.await;
+        }
+        engine.journal.close().await;
+    }
+}
+
+/// Tells the other engines on the store, again and again, that this one lives.
+async fn keep_lease(engine: Arc<Engine>) {
+    let period = engine.config.lease / 3;
+    loop {
+        tokio::select! {
+            () = engine.stopping.cancelled() => return,
+            () = tokio::time::sleep(period.max(Duration::from_millis(10))) => {}
+        }
+        let until = clock::now().after(engine.config.lease);
+        if let Err(error) = engine.journal.register(engine.owner, until).await {
+            tracing::warn!(%error, "the lease could not be extended");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a coordinator may answer instead of doing what it was asked.
+
+use wasaga_core::definition::Invalid;
+use wasaga_core::state::FoldError;
+use wasaga_core::{Name, Problem, SagaId, TransitionError};
+use wasaga_host::{PolicyError, PrepareError};
+use wasaga_journal::JournalError;
+
+/// A coordinator that could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A saga that could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Its journal makes no sense to this engine.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The version of the definition that it executes is not in the store, or this engine cannot
+    /// read it.
+    #[error("version {version} of definition `{name}` cannot be used: {reason}")]
+    Definition {
+        /// Name of the definition.
+        name: Name,
+        /// Number of the version.
+        version: u32,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// A saga that was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no such definition.
+    #[error("there is no definition `{name}`{}", version.map(|v| format!(" of version {v}")).unwrap_or_default())]
+    UnknownDefinition {
+        /// The name that was asked for.
+        name: Name,
+        /// The version that was asked for.
+        version: Option<u32>,
+    },
+    /// The input does not fit the definition's schema.
+    #[error("the input does not fit the definition's input_schema")]
+    Input {
+        /// Every problem, with its place in the input.
+        problems: Vec<Problem>,
+    },
+    /// The tags are not as they should be.
+    #[error("the tags cannot be used")]
+    Tags {
+        /// Every problem, with its place in the tags.
+        problems: Vec<Problem>,
+    },
+    /// A saga of that id exists, and it is another one.
+    #[error("saga {id} exists already, with another definition, input or tags")]
+    Conflict {
+        /// The id that was asked for.
+        id: SagaId,
+    },
+    /// The engine is about to end.
+    #[error("the engine is shutting down: try again later")]
+    ShuttingDown,
+    /// The saga exists already and cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The saga was not stored.
+    #[error("the saga was not stored: {0}")]
+    Commit(String),
+    /// The state machine contradicts itself.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+/// A command that did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such saga.
+    #[error("there is no saga {0}")]
+    NotFound(SagaId),
+    /// The saga's status does not allow it.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// Another engine on the same store drives the saga.
+    #[error("saga {0} is driven by another engine: ask that one")]
+    Elsewhere(SagaId),
+    /// The engine is about to end.
+    #[error("the engine is shutting down: try again later")]
+    ShuttingDown,
+    /// The saga cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What was decided was not stored.
+    #[error("the command was not stored: {0}")]
+    Commit(String),
+}
+
+/// An upload that was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The bytes are no component that the engine can run.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The store did not take it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A policy that was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SetPolicyError {
+    /// Something in it has no meaning.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The store did not take it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A definition that was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It has problems.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The store did not take it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl From<JournalError> for StartError {
+    fn from(error: JournalError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        Self::Read(error.into())
+    }
+}

@@ -1,0 +1,164 @@
+//! Who waits for a saga to settle, and who watches its journal grow.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{broadcast, oneshot};
+use wasaga_core::{Record, SagaId, State};
+use wasaga_journal::{Journal, JournalError};
+
+/// Batches that a watcher may be behind before it reads the journal again.
+const LAG: usize = 64;
+
+/// Records that a watcher reads from the journal at a time.
+const PAGE: u32 = 500;
+
+type Batch = Arc<[Record]>;
+
+/// Waiters and watchers by saga. Sagas that nobody waits for cost one look.
+#[derive(Default)]
+pub(crate) struct Hub {
+    waiters: Mutex<HashMap<SagaId, Vec<oneshot::Sender<State>>>>,
+    watchers: Mutex<HashMap<SagaId, broadcast::Sender<Batch>>>,
+}
+
+impl Hub {
+    /// Waits for a saga's settled state. Ask before the saga may settle.
+    pub(crate) fn settled(&self, saga: SagaId) -> oneshot::Receiver<State> {
+        let (sender, receiver) = oneshot::channel();
+        let mut waiters = lock(&self.waiters);
+        let entry = waiters.entry(saga).or_default();
+        entry.retain(|waiter| !waiter.is_closed());
+        entry.push(sender);
+        receiver
+    }
+
+    /// Forgets waiters that have gone.
+    pub(crate) fn give_up(&self, saga: SagaId) {
+        let mut waiters = lock(&self.waiters);
+        if let Some(entry) = waiters.get_mut(&saga) {
+            entry.retain(|waiter| !waiter.is_closed());
+            if entry.is_empty() {
+                waiters.remove(&saga);
+            }
+        }
+    }
+
+    /// Tells everybody what was committed.
+    pub(crate) fn committed(&self, state: &State, records: Vec<Record>) {
+        let watched = {
+            let mut watchers = lock(&self.watchers);
+            match watchers.get(&state.id) {
+                Some(sender) if sender.receiver_count() > 0 => Some(sender.clone()),
+                Some(_) => {
+                    watchers.remove(&state.id);
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some(sender) = watched {
+            let _ = sender.send(records.into());
+        }
+        if state.status().is_settled() {
+            lock(&self.watchers).remove(&state.id);
+            let waiters = lock(&self.waiters).remove(&state.id);
+            for waiter in waiters.into_iter().flatten() {
+                let _ = waiter.send(state.clone());
+            }
+        }
+    }
+
+    fn subscribe(&self, saga: SagaId) -> broadcast::Receiver<Batch> {
+        let mut watchers = lock(&self.watchers);
+        watchers.entry(saga).or_insert_with(|| broadcast::channel(LAG).0).subscribe()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The maps are whole after every statement made under the lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A saga's journal as it grows.
+pub struct Watch {
+    hub: Arc<Hub>,
+    journal: Arc<dyn Journal>,
+    saga: SagaId,
+    seq: u64,
+    live: broadcast::Receiver<Batch>,
+    source: Source,
+}
+
+enum Source {
+    /// What was there before, and what was missed.
+    Journal,
+    /// What is committed now.
+    Live,
+    /// Nothing more comes.
+    Ended,
+}
+
+impl Watch {
+    /// Watches a saga's records with a number above `after`.
+    pub(crate) fn new(hub: Arc<Hub>, journal: Arc<dyn Journal>, saga: SagaId, after: u64) -> Self {
+        // Subscribed before the journal is read: nothing falls between the two.
+        let live = hub.subscribe(saga);
+        Self { hub, journal, saga, seq: after, live, source: Source::Journal }
+    }
+
+    /// The next records, at least one; `None` once the saga is settled and all were given.
+    ///
+    /// # Errors
+    /// When the store does not answer. The watch can go on.
+    pub async fn next(&mut self) -> Option<Result<Vec<Record>, JournalError>> {
+        self.try_next().await.transpose()
+    }
+
+    async fn try_next(&mut self) -> Result<Option<Vec<Record>>, JournalError> {
+        loop {
+            let records = match self.source {
+                Source::Ended => return Ok(None),
+                Source::Journal => {
+                    let records = self.journal.records(self.saga, self.seq, PAGE).await?;
+                    if records.is_empty() {
+                        // Asked after the records: one that settled in between is read again.
+                        let row = self.journal.saga(self.saga).await?;
+                        self.source = match row {
+                            Some(row) if !row.status.is_settled() || row.seq > self.seq => {
+                                if row.seq > self.seq { Source::Journal } else { Source::Live }
+                            }
+                            _ => Source::Ended,
+                        };
+                    }
+                    records
+                }
+                Source::Live => match self.live.recv().await {
+                    Ok(batch) => batch.iter().filter(|record| record.seq > self.seq).cloned().collect(),
+                    // Missed some, or the saga settled: the journal knows.
+                    Err(broadcast::error::RecvError::Lagged(_) | broadcast::error::RecvError::Closed) => {
+                        self.source = Source::Journal;
+                        Vec::new()
+                    }
+                },
+            };
+            let Some(first) = records.first() else { continue };
+            if first.seq != self.seq + 1 {
+                self.source = Source::Journal;
+                continue;
+            }
+            self.seq += records.len() as u64;
+            return Ok(Some(records));
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watchers = lock(&self.hub.watchers);
+        // This watch still counts: it is the last one.
+        if watchers.get(&self.saga).is_some_and(|sender| sender.receiver_count() <= 1) {
+            watchers.remove(&self.saga);
+        }
+    }
+}
