@@ -1,0 +1,178 @@
+//! `wasaga bench`: what the engine does in a second, beside what its journal and its sandbox alone would do.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `scenario` | the definitions that are run, and where the component comes from |
+//! | `server` | a server process of its own |
+//! | `load` | sagas over HTTP, so many at a time |
+//! | `walk` | one saga without a server: the calls and the journal rows that it is made of |
+//! | `ceiling/` | those rows straight to the journal, those calls straight to the sandbox |
+//! | `percentile` | of measured times |
+//! | `report` | the figures, as a table and as JSON |
+
+mod ceiling;
+mod load;
+mod percentile;
+mod report;
+mod scenario;
+mod server;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tempfile::TempDir;
+
+use self::load::Load;
+use self::report::{Report, Run};
+use self::scenario::{SagaPath, Scenario};
+use self::server::Server;
+use crate::cli::{Format, Output};
+
+/// Measure the engine against its own ceilings.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The component to run, one whose actions `one`, `two` and `three` fail when their argument
+    /// `fail` is true; found beside the executable unless given
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// How long to measure each run
+    #[arg(long, default_value = "5s", value_parser = wasaga_core::time::parse_duration)]
+    duration: Duration,
+    /// How long to run before measuring
+    #[arg(long, default_value = "1s", value_parser = wasaga_core::time::parse_duration)]
+    warmup: Duration,
+    /// Steps of a saga
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    steps: u32,
+    /// Sagas at the same time, one run for each number
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256], value_name = "N,…",
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    concurrency: Vec<u32>,
+    /// Folder to keep the data in while it runs; on a file system in memory nothing is ever durable,
+    /// and the figures mean little
+    #[arg(long, default_value = "./wasaga-data", value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Measures, and shows the figures.
+///
+/// The server is ended and its data removed also when something fails, or on Ctrl-C.
+pub(crate) async fn run(options: &Options, output: &mut Output) -> anyhow::Result<()> {
+    let component = scenario::component_file(options.component.as_deref())?;
+    let wasm = std::fs::read(&component).with_context(|| component.display().to_string())?;
+    let data = Data::new(&options.data)?;
+    if data.in_memory() {
+        output.note(format!("{} is in memory: what is written there is not durable, so the figures are too good", options.data.display()));
+    }
+    let report = tokio::select! {
+        report = measure(options, wasm, data.path(), output) => report?,
+        () = interrupted() => bail!("interrupted"),
+    };
+    match output.format() {
+        Format::Json => output.line(serde_json::to_string(&report)?)?,
+        Format::Text => report.show(output)?,
+    }
+    Ok(())
+}
+
+async fn measure(options: &Options, wasm: Vec<u8>, data: &Path, output: &Output) -> anyhow::Result<Report> {
+    let scenario = Scenario { steps: options.steps, wasm };
+    let server = Server::start(&data.join("server")).await?;
+    let runs = match runs(options, &scenario, &server, output).await {
+        Ok(runs) => {
+            server.stop().await?;
+            runs
+        }
+        Err(error) => {
+            let log = server.log_end();
+            server.stop().await?;
+            return Err(error.context(log));
+        }
+    };
+    // One after the other: they would take each other's cores.
+    output.note("the same calls straight to the sandbox, the same rows straight to the journal");
+    let ceilings = ceiling::measure(&scenario, data, options.duration).await?;
+    Ok(Report { runs, ceilings })
+}
+
+async fn runs(options: &Options, scenario: &Scenario, server: &Server, output: &Output) -> anyhow::Result<Vec<Run>> {
+    scenario.set_up(server.url()).await?;
+    let mut runs = Vec::new();
+    for path in SagaPath::ALL {
+        for &concurrency in &options.concurrency {
+            output.note(format!("{path}, {concurrency} at a time"));
+            let load = Load {
+                address: server.address(),
+                request: scenario.start_request(path),
+                expected: path.ends_with(),
+                concurrency,
+                warmup: options.warmup,
+                duration: options.duration,
+            };
+            let measured = load.run().await.with_context(|| format!("{path}, {concurrency} at a time"))?;
+            runs.push(Run::new(path, concurrency, measured)?);
+        }
+    }
+    Ok(runs)
+}
+
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Without signals there is nothing to wait for.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// A folder of its own in the one that was asked for; removed in the end, with the other one if that is
+/// empty then.
+struct Data {
+    parent: PathBuf,
+    /// `None` only while it is being removed.
+    own: Option<TempDir>,
+}
+
+impl Data {
+    fn new(parent: &Path) -> anyhow::Result<Self> {
+        let context = || format!("{} cannot hold the data: choose another folder with --data", parent.display());
+        std::fs::create_dir_all(parent).with_context(context)?;
+        let own = tempfile::Builder::new().prefix("bench-").tempdir_in(parent).with_context(context)?;
+        Ok(Self { parent: parent.to_owned(), own: Some(own) })
+    }
+
+    fn path(&self) -> &Path {
+        self.own.as_ref().map_or(&self.parent, |own| own.path())
+    }
+
+    fn in_memory(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            /// From Linux's `magic.h`.
+            const TMPFS: i128 = 0x0102_1994;
+            rustix::fs::statfs(self.path()).is_ok_and(|stat| i128::from(stat.f_type) == TMPFS)
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        drop(self.own.take());
+        // Fails, as it should, when there is something else in it.
+        let _ = std::fs::remove_dir(&self.parent);
+    }
+}

@@ -1,0 +1,124 @@
+//! `wasaga definition`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
+use wasaga_core::Name;
+
+use super::client::Client;
+use super::error::{Outcome, Usage};
+use super::input;
+use super::output::{Cell, Format, Output, Tone};
+use super::page::PageOptions;
+use crate::wire::{DefinitionSummary, DefinitionVersion, Page};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a document the latest version of a definition
+    Apply {
+        /// The document, JSON; `-` is standard input
+        file: PathBuf,
+        /// Name of the definition; the document's own `name` unless given
+        #[arg(long)]
+        name: Option<Name>,
+    },
+    /// List the latest version of each definition
+    List {
+        #[command(flatten)]
+        page: PageOptions,
+    },
+    /// Show a definition's document
+    Show {
+        name: Name,
+        /// Which version; the latest unless given
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(self, client: &Client, output: &mut Output) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Apply { file, name } => {
+                let document = input::read(&file)?;
+                let name = match name {
+                    Some(name) => name,
+                    None => own_name(&document).map_err(|why| Usage(format!("{}: {why}", file.display())))?,
+                };
+                let request = client
+                    .request(Method::PUT, &["v1", "definitions", name.as_str()])
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(document);
+                let answer = client.send(request).await?;
+                if output.format() == Format::Json {
+                    output.line(answer.text()?)?;
+                } else {
+                    let applied: DefinitionVersion = answer.json()?;
+                    let version = output.paint(Tone::Strong, format!("{} v{}", applied.name, applied.version));
+                    output.line(format!("{version}  {}", applied.digest))?;
+                }
+            }
+            Self::List { page } => {
+                let answer = client.list(&["v1", "definitions"], &page).await?;
+                if output.format() == Format::Json {
+                    output.line(answer.text()?)?;
+                } else {
+                    let list: Page<DefinitionSummary> = answer.json()?;
+                    let rows = list.items.iter().map(|row| {
+                        [
+                            Cell::new(&row.name),
+                            Cell::right(row.version),
+                            Cell::new(row.created_at),
+                            Cell::new(row.digest),
+                        ]
+                    });
+                    output.table(["NAME", "VERSION", "APPLIED", "DIGEST"], rows)?;
+                    page.note_more(list.next_cursor.as_deref(), output);
+                }
+            }
+            Self::Show { name, version } => {
+                let version = version.map(|version| version.to_string());
+                let mut path = vec!["v1", "definitions", name.as_str()];
+                if let Some(version) = &version {
+                    path.extend(["versions", version]);
+                }
+                let answer = client.get(&path).await?;
+                if output.format() == Format::Json {
+                    output.line(answer.text()?)?;
+                } else {
+                    let definition: DefinitionVersion = answer.json()?;
+                    output.line(serde_json::to_string_pretty(&definition.document)?)?;
+                }
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// The name that a document gives itself.
+fn own_name(document: &[u8]) -> Result<Name, String> {
+    let document: Value = serde_json::from_slice(document).map_err(|error| format!("is not JSON: {error}"))?;
+    match document.get("name") {
+        Some(Value::String(name)) => Name::new(name).map_err(|error| error.to_string()),
+        Some(_) => Err("its `name` is no string".to_owned()),
+        None => Err("has no `name`: give one with --name".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_without_a_name_says_how_to_give_one() {
+        assert_eq!(own_name(br#"{"name": "order"}"#).expect("a name").as_str(), "order");
+        let error = own_name(b"{}").expect_err("no name");
+        assert!(error.contains("--name"), "{error}");
+        for wrong in [&b"[1"[..], br#"{"name": 3}"#, br#"{"name": "a b"}"#] {
+            assert!(own_name(wrong).is_err());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a command reads from files, standard input and `key=value` arguments.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::error::Usage;
+
+/// Reads a file, or standard input when it is `-`.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("standard input")?;
+        Ok(bytes)
+    } else {
+        std::fs::read(path).map_err(|error| Usage(format!("{}: {error}", path.display())).into())
+    }
+}
+
+/// Reads JSON that is given as itself, as `@file`, or as `-` for standard input.
+pub(super) fn json(argument: &str) -> anyhow::Result<serde_json::Value> {
+    let (name, bytes) = match argument.strip_prefix('@') {
+        Some(path) => (path, read(Path::new(path))?),
+        None if argument == "-" => ("standard input", read(Path::new("-"))?),
+        None => ("--input", argument.as_bytes().to_vec()),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| Usage(format!("{name} is not JSON: {error}")).into())
+}
+
+/// Splits `key=value` at the first `=`.
+pub(super) fn key_value(argument: &str) -> Result<(String, String), String> {
+    match argument.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected key=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_contain_what_separates_it_from_its_key() {
+        assert_eq!(key_value("url=http://x/?a=b"), Ok(("url".to_owned(), "http://x/?a=b".to_owned())));
+        assert!(key_value("url").is_err());
+        assert!(key_value("=x").is_err());
+    }
+
+    #[test]
+    fn input_is_json_or_a_file_of_it() {
+        assert_eq!(json(r#"{"a": 1}"#).expect("JSON")["a"], 1);
+        let error = json("{a}").expect_err("no JSON").to_string();
+        assert!(error.starts_with("--input is not JSON"), "{error}");
+        let error = json("@/no/such/file").expect_err("no file").to_string();
+        assert!(error.starts_with("/no/such/file: "), "{error}");
+    }
+}
