@@ -1,0 +1,11 @@
+//! Integration tests: real server processes, real components, real services.
+//!
+//! They run the binaries that `cargo build --workspace` made and the guests that `tests/guests.sh`
+//! made; `tests/run.sh` does both before it runs them.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+mod crash;
+mod order;
+mod recovery;
+mod support;

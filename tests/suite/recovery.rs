@@ -1,0 +1,187 @@
+//! A saga goes on after its server was killed, from whatever it was doing.
+
+use serde_json::{Value, json};
+
+use crate::support::{Orders, Server, eventually};
+
+fn kinds(events: &[Value]) -> Vec<&str> {
+    events
+        .iter()
+        .filter_map(|event| event["type"].as_str())
+        .collect()
+}
+
+async fn start(server: &Server, document: Value) -> String {
+    server.define("play", document).await.expect(201);
+    let saga = server
+        .post("/v1/sagas", &json!({"definition": "play", "input": {}}))
+        .await
+        .expect(201);
+    saga["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn a_saga_killed_while_a_call_runs_runs_it_again_with_the_same_key() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let slow = json!({"echo": true, "sleep_ms": 1500});
+    let id = start(
+        &server,
+        json!({"steps": [{"step": "slow", "component": "script", "arguments": slow}]}),
+    )
+    .await;
+    server.becomes(&id, &["running"]).await;
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    let events = server.events(&id).await;
+    assert_eq!(
+        kinds(&events),
+        [
+            "saga_started",
+            "act_started",
+            "act_interrupted",
+            "act_started",
+            "act_completed",
+            "saga_completed"
+        ]
+    );
+    assert_eq!(saga["steps"][0]["attempts"], 2);
+    assert_eq!(saga["steps"][0]["result"]["attempt"], 2);
+}
+
+#[tokio::test]
+async fn a_saga_killed_during_backoff_waits_for_the_rest_of_it() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let id = start(
+        &server,
+        json!({"steps": [{
+            "step": "flaky", "component": "script", "arguments": {"fail_until_attempt": 2},
+            "retry": {"initial_interval": "1500ms", "jitter": 0},
+        }]}),
+    )
+    .await;
+    let waiting = server.becomes(&id, &["waiting"]).await;
+    assert_eq!(waiting["waiting"]["for"], "backoff", "{waiting:#}");
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    let events = server.events(&id).await;
+    assert_eq!(
+        kinds(&events),
+        [
+            "saga_started",
+            "act_started",
+            "act_failed",
+            "act_started",
+            "act_completed",
+            "saga_completed"
+        ]
+    );
+    assert!(
+        events[3]["at"].as_str() >= events[2]["retry_at"].as_str(),
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_saga_killed_while_it_compensates_goes_on_undoing() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let id = start(&server, json!({"steps": [
+        {"step": "first", "component": "script", "arguments": {"compensate": {"sleep_ms": 1500}}},
+        {"step": "second", "component": "script",
+         "arguments": {"fail": {"kind": "permanent", "code": "no", "message": "no"}}},
+    ]}))
+    .await;
+    server.becomes(&id, &["compensating"]).await;
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "compensated", "{saga:#}");
+    assert_eq!(saga["error"]["code"], "no");
+    let events = server.events(&id).await;
+    assert!(
+        kinds(&events).contains(&"compensation_interrupted"),
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_while_the_server_is_down_turns_the_saga() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let id = start(
+        &server,
+        json!({"deadline": "500ms", "steps": [{
+            "step": "flaky", "component": "script", "arguments": {"fail_until_attempt": 9},
+            "retry": {"initial_interval": "1h", "max_interval": "1h"},
+        }]}),
+    )
+    .await;
+    server.becomes(&id, &["waiting", "compensated"]).await;
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "compensated", "{saga:#}");
+    assert_eq!(saga["error"]["code"], "deadline-exceeded");
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_end_finishes_its_calls_and_the_next_one_goes_on() {
+    let orders = Orders::start(&[]);
+    let mut server = Server::start();
+    orders.teach(&server).await;
+    server.with_guest("script").await;
+    let id = start(
+        &server,
+        json!({"steps": [
+            {"step": "slow", "component": "script", "arguments": {"sleep_ms": 800}},
+            {"step": "next", "component": "script"},
+        ]}),
+    )
+    .await;
+    server.becomes(&id, &["running"]).await;
+    assert!(server.process.terminate(), "it ends without an error");
+    server.restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    let events = server.events(&id).await;
+    assert!(
+        !kinds(&events).contains(&"act_interrupted"),
+        "no call was cut off: {events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn more_sagas_than_fit_in_memory_wait_on_disk_and_all_complete() {
+    let server = Server::start_with(&["--max-resident-sagas", "4"]);
+    server.with_guest("script").await;
+    let step = json!({"step": "nap", "component": "script", "arguments": {"sleep_ms": 20}});
+    server
+        .define("nap", json!({"steps": [step]}))
+        .await
+        .expect(201);
+    let mut ids = Vec::new();
+    for _ in 0..60 {
+        let saga = server
+            .post("/v1/sagas", &json!({"definition": "nap", "input": {}}))
+            .await
+            .expect(201);
+        ids.push(saga["id"].as_str().expect("an id").to_owned());
+    }
+    eventually("all have completed", || async {
+        let list = server
+            .get("/v1/sagas?status=completed&limit=100")
+            .await
+            .expect(200);
+        (list["items"].as_array()?.len() == ids.len()).then_some(())
+    })
+    .await;
+    for id in ids {
+        let kinds_of = server.events(&id).await;
+        assert!(
+            !kinds(&kinds_of).contains(&"act_interrupted"),
+            "{kinds_of:#?}"
+        );
+    }
+}

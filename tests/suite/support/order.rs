@@ -1,0 +1,64 @@
+//! The order services, and a server that runs the order saga against them.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::process::{Process, binary, guest};
+use super::server::Server;
+
+/// The order services.
+pub(crate) struct Orders(Process);
+
+impl Orders {
+    /// Starts the services with the stock and balances of the demonstration, or with more.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut arguments = vec!["--listen", "127.0.0.1:0"];
+        arguments.extend(options);
+        Self(Process::start(&binary("order-services"), &arguments))
+    }
+
+    /// Uploads the steps and applies the definition.
+    pub(crate) async fn teach(&self, server: &Server) {
+        for component in ["order", "inventory", "payment", "shipping"] {
+            server.upload(component, guest(component)).await.expect(201);
+            let policy = json!({
+                "allowed_hosts": [self.0.url.trim_start_matches("http://")],
+                "config": {"services_url": self.0.url},
+            });
+            server
+                .put(&format!("/v1/components/{component}/policy"), &policy)
+                .await
+                .expect(200);
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/order/order.json");
+        let document: Value =
+            serde_json::from_slice(&std::fs::read(path).expect("the order definition"))
+                .expect("JSON");
+        server.define("order", document).await.expect(201);
+    }
+
+    /// Lets `order-services audit` check the books: every order complete or undone, every effect
+    /// once, and each of `expect` (such as `complete=3`).
+    #[track_caller]
+    pub(crate) fn audit(&self, expect: &[&str]) {
+        let mut command = Command::new(binary("order-services"));
+        command.args(["audit", "--url", &self.0.url]);
+        for expectation in expect {
+            command.args(["--expect", expectation]);
+        }
+        let output = command.output().expect("the audit runs");
+        assert!(
+            output.status.success(),
+            "the books are wrong:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// The input of an order.
+pub(crate) fn order_input(order: &str, user: &str, quantity: u32, amount: f64) -> Value {
+    json!({"order_id": order, "user_id": user, "product_id": "product_1", "quantity": quantity,
+           "amount": amount, "shipping_address": "1 Main Street"})
+}
