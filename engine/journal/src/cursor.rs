@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_no_list_made_is_no_cursor() {
-        let good = cursor_of(List::Sagas, &(Timestamp::from_unix_ms(1), SagaId::from_parts(1, &[7; 10])));
+        let good = cursor_of(List::Sagas, &(Timestamp::from_unix_ms(0xabc), SagaId::from_parts(1, &[0xab; 10])));
         let upper = good.0.to_uppercase().replacen('S', "s", 1);
         for wrong in ["", "s", "x1", "s+00000000000001", "ä", &upper, &good.0[1..], &good.0[..40]] {
             let answer = after::<(Timestamp, SagaId)>(List::Sagas, &request(wrong));

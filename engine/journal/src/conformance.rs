@@ -1,1 +1,0 @@
-//! What every journal has to do, as tests that any implementation runs.

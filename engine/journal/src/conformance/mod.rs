@@ -1,0 +1,113 @@
+//! What every journal has to do, as tests that any implementation runs.
+//!
+//! [`conformance!`](crate::conformance!) makes a test of each case; every case gets an empty journal.
+//! The cases panic when the journal does not do what [`Journal`] says.
+
+mod append;
+mod claim;
+mod draft;
+mod list;
+mod read;
+mod stock;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::journal::Journal;
+
+pub use self::append::*;
+pub use self::claim::*;
+pub use self::list::*;
+pub use self::read::*;
+pub use self::stock::*;
+
+/// An empty journal that a case may fill.
+pub struct Fixture {
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// Who may use it at the same time.
+    pub sharing: Sharing,
+    /// What has to live as long as the journal is used, such as a folder.
+    pub keep: Box<dyn Any + Send + Sync>,
+}
+
+impl fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixture").field("sharing", &self.sharing).finish_non_exhaustive()
+    }
+}
+
+/// How many engines a store serves at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// One: who registers takes the sagas of those before it.
+    OneEngine,
+    /// Many: a saga is its owner's until the owner's lease ends.
+    ManyEngines,
+}
+
+/// Makes a test of each conformance case. The argument is a path of an `async fn() -> Fixture`,
+/// which opens an empty journal.
+#[macro_export]
+macro_rules! conformance {
+    ($open:path) => {
+        $crate::conformance!(
+            $open:
+            a_new_saga_is_read_back_as_it_was_written,
+            an_append_goes_on_after_the_expected_event,
+            a_saga_that_exists_is_not_made_again,
+            an_append_that_expects_another_event_is_refused,
+            an_append_by_another_owner_or_epoch_is_refused,
+            an_append_to_an_unknown_saga_is_refused,
+            a_saga_that_was_let_go_takes_no_append_before_it_is_claimed,
+            a_refusal_keeps_no_other_append_from_being_made,
+            appends_to_one_saga_in_one_batch_follow_each_other,
+            a_saga_made_twice_in_one_batch_is_made_once,
+            a_batch_of_a_thousand_is_made_whole,
+            an_empty_batch_is_answered,
+            appends_from_many_tasks_are_all_made,
+            due_sagas_are_claimed_in_the_order_in_which_they_became_due,
+            a_claim_takes_no_more_than_its_limit,
+            a_claim_raises_the_epoch_and_shuts_out_the_owner_before,
+            a_saga_that_is_not_due_is_not_claimed,
+            a_saga_that_somebody_owns_is_not_claimed,
+            a_settled_saga_is_never_claimed,
+            one_saga_is_claimed_before_it_is_due,
+            one_saga_that_somebody_owns_is_not_claimed,
+            sagas_of_an_owner_that_is_gone_are_taken_over,
+            a_lease_that_runs_keeps_an_owners_sagas,
+            a_new_engine_takes_over_at_once_where_there_can_be_only_one,
+            the_next_due_time_is_that_of_sagas_without_owner,
+            records_are_read_in_pages,
+            what_an_event_holds_survives,
+            log_lines_are_read_in_the_order_in_which_they_were_written,
+            an_unknown_saga_has_nothing,
+            sagas_are_listed_the_latest_first,
+            sagas_are_filtered_by_status_definition_and_tag,
+            pages_neither_repeat_nor_skip_while_sagas_are_added,
+            a_page_is_bounded,
+            a_cursor_of_another_list_is_refused,
+            sagas_are_counted_by_status,
+            bytes_are_found_by_their_digest,
+            a_definition_gets_a_version_when_it_changes,
+            definitions_are_listed_by_name,
+            a_component_gets_a_version_for_new_bytes,
+            component_versions_are_listed_the_latest_first,
+            components_are_listed_by_name,
+            an_activation_counts_the_generation_up,
+            an_activation_that_saw_another_generation_is_refused,
+            an_unknown_version_is_not_activated,
+            a_policy_may_come_before_the_component,
+            a_closed_journal_says_so,
+        );
+    };
+    ($open:path: $($case:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                $crate::conformance::$case($open().await).await;
+            }
+        )*
+    };
+}

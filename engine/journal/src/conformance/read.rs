@@ -1,0 +1,87 @@
+//! Reading records and log lines.
+#![allow(missing_docs, reason = "the names say what the cases hold")]
+
+use std::sync::Arc;
+
+use serde_json::json;
+use wasaga_core::Event;
+
+use crate::PAGE_LIMIT;
+use crate::error::JournalError;
+
+use super::Fixture;
+use super::draft::{behind, first, id, line, made, name, records, start, time};
+
+pub async fn records_are_read_in_pages(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let count = u64::from(PAGE_LIMIT) + 5;
+    let mut new = start(1);
+    new.records = records(0, count);
+    made(journal, [new.clone(), start(2)]).await;
+    let read = |after, limit| journal.records(new.saga, after, limit);
+    assert_eq!(read(0, 2).await.expect("records"), records(0, 2));
+    assert_eq!(read(2, 2).await.expect("records"), records(2, 2));
+    assert_eq!(read(count - 1, 2).await.expect("records"), records(count - 1, 1));
+    assert_eq!(read(count, 2).await.expect("records"), []);
+    assert_eq!(read(0, u32::MAX).await.expect("records").len(), PAGE_LIMIT as usize);
+}
+
+pub async fn what_an_event_holds_survives(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let mut new = start(1).tag("käse \"x\" '", "line\nbreak, \u{1F980}").created(-1);
+    new.records[0].at = time(-62_135_596_800_000);
+    new.records[0].event = Event::SagaStarted {
+        definition: name("order"),
+        version: u32::MAX,
+        input: Arc::new(json!({
+            "text": "käse \u{1F980} \u{0} \\ \" '); DROP TABLE sagas; --",
+            "numbers": [0.1, 1e300, -7, u64::MAX, i64::MIN, 33.333_333_333_333_336],
+            "nothing": null,
+            "deep": [[[[{ "a": [] }]]]],
+        })),
+        tags: new.head.tags.clone(),
+        deadline: Some(time(253_402_300_799_999)),
+    };
+    new.logs = vec![line("käse \u{0} \n'")];
+    made(journal, [new.clone()]).await;
+    assert_eq!(journal.records(new.saga, 0, 1).await.expect("records"), new.records);
+    assert_eq!(journal.logs(new.saga, first(1)).await.expect("logs").items, new.logs);
+    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    assert_eq!((row.tags, row.created_at), (new.head.tags, time(-1)));
+}
+
+pub async fn log_lines_are_read_in_the_order_in_which_they_were_written(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let [mut one, mut two] = [start(1), start(2)];
+    one.logs = vec![line("a"), line("b")];
+    two.logs = vec![line("elsewhere")];
+    let mut next = one.next(1);
+    next.logs = vec![line("c"), line("d"), line("e")];
+    made(journal, [one, two, next]).await;
+    let page = journal.logs(id(1), first(2)).await.expect("logs");
+    assert_eq!(page.items, [line("a"), line("b")]);
+    let page = journal.logs(id(1), behind(page.next, 2)).await.expect("logs");
+    assert_eq!(page.items, [line("c"), line("d")]);
+    let page = journal.logs(id(1), behind(page.next, 2)).await.expect("logs");
+    assert_eq!((page.items, page.next), (vec![line("e")], None));
+}
+
+pub async fn an_unknown_saga_has_nothing(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    made(journal, [start(1)]).await;
+    assert_eq!(journal.saga(id(2)).await.expect("the journal works"), None);
+    assert_eq!(journal.records(id(2), 0, 10).await.expect("the journal works"), []);
+    let page = journal.logs(id(2), first(10)).await.expect("the journal works");
+    assert_eq!((page.items, page.next), (vec![], None));
+}
+
+pub async fn a_closed_journal_says_so(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    journal.ping().await.expect("the journal works");
+    made(journal, [start(1)]).await;
+    journal.close().await;
+    journal.close().await;
+    assert!(matches!(journal.ping().await, Err(JournalError::Closed)));
+    assert!(matches!(journal.saga(id(1)).await, Err(JournalError::Closed)));
+    assert!(matches!(journal.append(vec![start(2)]).await, Err(JournalError::Closed)));
+}

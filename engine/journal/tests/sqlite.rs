@@ -1,0 +1,298 @@
+//! The journal in a SQLite file does what a journal has to do, and what only a file can.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use tempfile::TempDir;
+use uuid::Uuid;
+use wasaga_core::{Digest, Event, FORMAT, Name, Record, SagaId, Status, Timestamp};
+use wasaga_journal::conformance::{Fixture, Sharing};
+use wasaga_journal::{
+    Append, Fence, Head, Journal, JournalError, OwnerId, Ownership, PageRequest, SagaFilter,
+    SqliteJournal,
+};
+
+async fn open() -> Fixture {
+    let dir = folder();
+    Fixture {
+        journal: Arc::new(journal(&dir).await),
+        sharing: Sharing::OneEngine,
+        keep: Box::new(dir),
+    }
+}
+
+wasaga_journal::conformance!(open);
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+async fn journal(dir: &TempDir) -> SqliteJournal {
+    SqliteJournal::open(dir.path()).await.expect("the journal opens")
+}
+
+/// The database itself, as only somebody who goes around the journal sees it.
+async fn database(dir: &TempDir) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(dir.path().join("wasaga.db"));
+    SqliteConnection::connect_with(&options).await.expect("the database opens")
+}
+
+const OWNER: OwnerId = OwnerId(Uuid::from_u128(1));
+
+fn saga(number: u64) -> SagaId {
+    SagaId::from_parts(number, &[0; 10])
+}
+
+fn start(number: u64) -> Append {
+    let at = Timestamp::from_unix_ms(1_000);
+    let definition = Name::new("order").expect("a name");
+    let event = Event::SagaStarted {
+        definition: definition.clone(),
+        version: 1,
+        input: Arc::new(serde_json::json!({ "number": number })),
+        tags: BTreeMap::new(),
+        deadline: None,
+    };
+    Append {
+        saga: saga(number),
+        expected: 0,
+        fence: Fence { owner: OWNER, epoch: 1 },
+        records: vec![Record { seq: 1, at, event }],
+        logs: Vec::new(),
+        head: Head {
+            definition,
+            version: 1,
+            status: Status::Running,
+            tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+            created_at: at,
+            updated_at: at,
+            due_at: Some(at),
+            ownership: Ownership::Keep,
+        },
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_a_new_start() {
+    let dir = folder();
+    let digest = Digest::of(b"bytes");
+    let first = journal(&dir).await;
+    first.register(OWNER, Timestamp::from_unix_ms(i64::MAX)).await.expect("registered");
+    assert_eq!(first.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    first.put_blob(digest, b"bytes").await.expect("stored");
+    first.close().await;
+    drop(first);
+
+    let second = journal(&dir).await;
+    let records = second.records(saga(1), 0, 10).await.expect("records");
+    assert_eq!(records, start(1).records);
+    assert_eq!(second.blob(digest).await.expect("a blob").as_deref(), Some(&b"bytes"[..]));
+    let owner = OwnerId(Uuid::from_u128(2));
+    let now = Timestamp::from_unix_ms(1_000);
+    second.register(owner, now).await.expect("registered");
+    let claimed = second.claim(owner, now, 10).await.expect("claimed");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].fence, Fence { owner, epoch: 2 });
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_without_an_orderly_end() {
+    let dir = folder();
+    let first = journal(&dir).await;
+    assert_eq!(first.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    // A copy of the files is what a process that was killed leaves behind.
+    let copy = folder();
+    for file in ["wasaga.db", "wasaga.db-wal"] {
+        std::fs::copy(dir.path().join(file), copy.path().join(file)).expect("a copy");
+    }
+    let second = journal(&copy).await;
+    assert_eq!(second.records(saga(1), 0, 10).await.expect("records"), start(1).records);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_in_use_is_locked() {
+    let dir = folder();
+    let first = journal(&dir).await;
+    let error = SqliteJournal::open(dir.path()).await.expect_err("the folder is in use");
+    assert!(matches!(error, JournalError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
+    first.close().await;
+    SqliteJournal::open(dir.path()).await.expect("a closed journal is not in the way");
+}
+
+#[tokio::test]
+async fn closing_leaves_one_database_file() {
+    let dir = folder();
+    let first = journal(&dir).await;
+    assert_eq!(first.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    assert_eq!(first.sagas(SagaFilter::default(), page()).await.expect("a page").items.len(), 1);
+    first.close().await;
+    let mut files: Vec<_> = std::fs::read_dir(dir.path())
+        .expect("the folder")
+        .map(|entry| entry.expect("a file").file_name().into_string().expect("a name"))
+        .collect();
+    files.sort();
+    assert_eq!(files, ["wasaga.db", "wasaga.lock"]);
+}
+
+fn page() -> PageRequest {
+    PageRequest { after: None, limit: 10 }
+}
+
+#[tokio::test]
+async fn a_new_folder_is_only_its_owners() {
+    let dir = folder();
+    let inner = dir.path().join("a/b");
+    let opened = SqliteJournal::open(&inner).await.expect("the journal opens");
+    let mode = std::fs::metadata(&inner).expect("the folder").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    opened.close().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let dir = folder();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let error = SqliteJournal::open(&file).await.expect_err("a file is no folder");
+    assert!(matches!(error, JournalError::File { .. }), "{error}");
+    assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_an_error() {
+    let dir = folder();
+    std::fs::write(dir.path().join("wasaga.db"), "no database ".repeat(1_000)).expect("a file");
+    let error = SqliteJournal::open(dir.path()).await.expect_err("no database");
+    assert!(matches!(error, JournalError::Database { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_event_of_a_later_engine_is_not_guessed_at() {
+    let dir = folder();
+    let journal = journal(&dir).await;
+    assert_eq!(journal.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    sqlx::query("UPDATE events SET format = format + 1, body = '{\"type\":\"news\"}'")
+        .execute(&mut database(&dir).await)
+        .await
+        .expect("changed");
+    let error = journal.records(saga(1), 0, 10).await.expect_err("a later format");
+    let JournalError::Format { saga: of, found, known } = error else { panic!("{error}") };
+    assert_eq!((of, found, known), (saga(1), FORMAT + 1, FORMAT));
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_named() {
+    let dir = folder();
+    let journal = journal(&dir).await;
+    assert_eq!(journal.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    sqlx::query("UPDATE events SET body = '{\"type\":'")
+        .execute(&mut database(&dir).await)
+        .await
+        .expect("changed");
+    let error = journal.records(saga(1), 0, 10).await.expect_err("no JSON");
+    assert!(matches!(error, JournalError::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("event 1 of saga {}", saga(1))), "{error}");
+}
+
+/// After a failed write nothing of it is there, and the next one is made.
+#[tokio::test]
+async fn a_write_that_fails_leaves_nothing_and_the_next_one_is_made() {
+    let dir = folder();
+    let journal = journal(&dir).await;
+    let mut database = database(&dir).await;
+    sqlx::query(
+        "CREATE TRIGGER fails BEFORE INSERT ON events WHEN new.seq = 1
+         BEGIN SELECT raise(ABORT, 'the disk is full'); END",
+    )
+    .execute(&mut database)
+    .await
+    .expect("made");
+    let error = journal.append(vec![start(1)]).await.expect_err("the write fails");
+    assert!(matches!(error, JournalError::Database { .. }), "{error}");
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert_eq!(journal.saga(saga(1)).await.expect("the journal works"), None);
+    sqlx::query("DROP TRIGGER fails").execute(&mut database).await.expect("removed");
+    assert_eq!(journal.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    assert_eq!(journal.records(saga(1), 0, 10).await.expect("records"), start(1).records);
+}
+
+/// A caller may go away at any moment: its batch is then there or not, never in between, and the
+/// journal goes on.
+#[tokio::test]
+async fn an_append_that_is_given_up_is_made_whole_or_not_at_all() {
+    let dir = folder();
+    let journal = journal(&dir).await;
+    let made = AtomicU32::new(0);
+    for number in 0..200_u64 {
+        let batch = vec![start(2 * number), start(2 * number + 1)];
+        let append = async {
+            journal.append(batch).await.expect("appended");
+            made.fetch_add(1, Ordering::Relaxed);
+        };
+        tokio::select! {
+            biased;
+            () = append => {}
+            () = yields(number) => {}
+        }
+    }
+    for number in 0..200_u64 {
+        let one = journal.saga(saga(2 * number)).await.expect("the journal works");
+        let two = journal.saga(saga(2 * number + 1)).await.expect("the journal works");
+        assert_eq!(one.is_some(), two.is_some(), "half of batch {number} is there");
+    }
+    assert_eq!(journal.append(vec![start(1_000)]).await.expect("appended"), [Ok(())]);
+}
+
+/// Gives way some times, a few more with each round, so that every point of an append is met.
+async fn yields(count: u64) {
+    for _ in 0..count % 50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// With many sagas each list and the claim has to go by an index: no scan, no sorting.
+#[tokio::test]
+async fn lists_and_claims_go_by_an_index() {
+    let dir = folder();
+    let _journal = journal(&dir).await;
+    let mut database = database(&dir).await;
+    let order = "ORDER BY s.created_at DESC, s.id DESC LIMIT 10";
+    let behind = "AND (s.created_at, s.id) < (5, x'00')";
+    let mut queries = vec![
+        "SELECT due_at FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL ORDER BY due_at LIMIT 1"
+            .to_owned(),
+        "SELECT id FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= 5
+         ORDER BY due_at, id LIMIT 10"
+            .to_owned(),
+        "SELECT s.id FROM tags t CROSS JOIN sagas s ON s.id = t.saga
+         WHERE t.name = 'a' AND t.value = 'b' AND (t.created_at, t.saga) < (5, x'00')
+         ORDER BY t.created_at DESC, t.saga DESC LIMIT 10"
+            .to_owned(),
+    ];
+    for filter in [
+        "TRUE",
+        "s.status = 'stuck'",
+        "s.definition = 'order'",
+        "s.status = 'stuck' AND s.definition = 'order'",
+    ] {
+        queries.push(format!("SELECT * FROM sagas s WHERE {filter} {order}"));
+        queries.push(format!("SELECT * FROM sagas s WHERE {filter} {behind} {order}"));
+    }
+    for query in queries {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))
+                .fetch_all(&mut database)
+                .await
+                .expect("a plan");
+        for (.., step) in plan {
+            assert!(!step.contains("TEMP B-TREE"), "{query}: {step}");
+            let whole_table = step.starts_with("SCAN") && !step.contains("INDEX");
+            assert!(!whole_table, "{query}: {step}");
+        }
+    }
+}
