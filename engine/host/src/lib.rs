@@ -1,1 +1,170 @@
-//! host
+//! The sandbox of Wasaga: runs actions of WebAssembly components.
+//!
+//! A [`Host`] checks what is uploaded ([`Host::prepare`]) and runs calls ([`Host::call`]), each in a
+//! store of its own that is never used again, within limits on computing, memory, time, payloads, log
+//! and requests. What a call did comes back as a report, whatever went wrong: the host knows nothing of
+//! sagas and journals.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `prepare` | from an upload to a linked component, or what is wrong with it |
+//! | `registry`, `cache` | versions ready to be called, in memory and on disk |
+//! | `admission`, `invoke`, `store` | a call from its place in the queue to its report |
+//! | `limits`, `engine` | what wasmtime enforces |
+//! | `failure` | what went wrong, in the author's words |
+//! | `imports/` | what a component may import, one file an interface |
+//! | `egress/` | the way out: allow-list, addresses, clients, what was sent |
+
+mod admission;
+mod bindings;
+mod cache;
+mod config;
+mod egress;
+mod engine;
+mod failure;
+mod imports;
+mod invoke;
+mod limits;
+mod logs;
+mod prepare;
+mod registry;
+mod stats;
+mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wasaga_core::{Call, Digest, Ended, Policy};
+
+pub use config::{CallLimits, DefaultLimits, HostConfig};
+pub use egress::PolicyError;
+pub use invoke::Called;
+pub use prepare::{PrepareError, Prepared};
+pub use stats::HostStats;
+
+use admission::Admission;
+use egress::{AllowList, Gateway};
+use registry::Registry;
+use stats::{Counters, Gauge, add};
+
+/// Where the bytes of components are.
+#[async_trait]
+pub trait Components: Send + Sync + 'static {
+    /// The bytes that were uploaded with this digest; `None` when nobody has them.
+    ///
+    /// # Errors
+    /// When they cannot be read now.
+    async fn wasm(
+        &self,
+        digest: Digest,
+    ) -> Result<Option<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// Wasmtime does not run here.
+    #[error("wasmtime cannot be set up: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The cache's directory cannot be used.
+    #[error("the cache directory {} cannot be used: {source}", dir.display())]
+    Cache {
+        /// Which directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Runs components. Clones are the same host.
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: HostConfig,
+    registry: Registry,
+    gateway: Arc<Gateway>,
+    admission: Admission,
+    counters: Arc<Counters>,
+}
+
+impl Host {
+    /// Makes a host that gets the bytes of components from `components`.
+    ///
+    /// # Errors
+    /// When wasmtime does not support this machine, or the cache's directory cannot be used.
+    pub fn new(config: HostConfig, components: Arc<dyn Components>) -> Result<Self, HostError> {
+        let counters = Arc::new(Counters::default());
+        let registry = Registry::new(&config, components, Arc::clone(&counters))?;
+        let gateway = Arc::new(Gateway::new(config.connect_timeout));
+        let admission = Admission::new(config.max_concurrent_calls, config.max_calls_per_component);
+        Ok(Self { inner: Arc::new(Inner { config, registry, gateway, admission, counters }) })
+    }
+
+    /// Checks an upload, makes a core module a component, compiles it, and keeps it ready. Large
+    /// components take seconds; one is compiled at a time.
+    ///
+    /// # Errors
+    /// When it is nothing that could be called: [`PrepareError`] says what is wrong.
+    pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, PrepareError> {
+        let size_bytes = bytes.len() as u64;
+        let max_bytes = self.inner.config.max_component_bytes;
+        if size_bytes > max_bytes {
+            return Err(PrepareError::TooLarge { size_bytes, max_bytes });
+        }
+        let digest = Digest::of(&bytes);
+        let loaded = self.inner.registry.prepare(digest, bytes).await?;
+        let warnings = prepare::warnings(&loaded.info);
+        Ok(Prepared { digest, size_bytes, info: loaded.info.clone(), warnings })
+    }
+
+    /// Runs one call in a fresh store. Never fails: whatever goes wrong is in the report.
+    ///
+    /// Neither loading the component nor waiting for a place counts against the call's timeout.
+    /// Dropping the future ends the call.
+    pub async fn call(&self, call: &Call, policy: &Arc<Policy>) -> Called {
+        let inner = &*self.inner;
+        let counters = &*inner.counters;
+        let called = match inner.registry.get(call.pin.digest).await {
+            Ok(loaded) => {
+                let waiting = Gauge::enter(&counters.calls_waiting);
+                let _place = inner.admission.admit(&call.pin.component).await;
+                drop(waiting);
+                let _running = Gauge::enter(&counters.calls_running);
+                invoke::invoke(&inner.config, &inner.gateway, &loaded, call, policy).await
+            }
+            Err(error) => Called::never_ran(failure::not_loaded(&error)),
+        };
+        let report = &called.report;
+        add(&counters.calls, 1);
+        add(&counters.calls_failed, u64::from(matches!(report.ended, Ended::Failed { .. })));
+        add(&counters.fuel, report.metering.fuel);
+        add(&counters.requests, u64::from(report.metering.requests));
+        called
+    }
+
+    /// Checks what an operator wants to grant: host patterns, networks, sizes.
+    ///
+    /// # Errors
+    /// For the first entry that is not of the form it must have.
+    pub fn check_policy(policy: &Policy) -> Result<(), PolicyError> {
+        AllowList::new(policy).map(|_| ())
+    }
+
+    /// What the host has done so far, for metrics.
+    #[must_use]
+    pub fn stats(&self) -> HostStats {
+        self.inner.counters.read(self.inner.registry.len())
+    }
+}
+
+/// A length of time in milliseconds, to the microsecond.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,10 @@
+//! The contract's types and traits, generated from `wit/`.
+
+#![allow(missing_docs, unreachable_pub, reason = "generated code")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "step",
+    imports: { "wasaga:saga/http.send": async },
+    exports: { default: async },
+});

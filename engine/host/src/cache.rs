@@ -1,0 +1,153 @@
+//! Compiled components on disk.
+//!
+//! Loading one runs its native code, so only files that this engine wrote are loaded: each carries
+//! a MAC under a key that lies beside them, in a directory that nobody else can read.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use wasaga_core::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+const KEY_FILE: &str = "key";
+/// A whole block of the hash, as HMAC takes it.
+const KEY_BYTES: usize = 64;
+const MAC_BYTES: usize = 32;
+const EXTENSION: &str = "compiled";
+
+/// The directory of compiled components.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    dir: PathBuf,
+    key: [u8; KEY_BYTES],
+    /// What of wasmtime, its settings and this machine the code depends on.
+    compatibility: u64,
+    max_bytes: u64,
+    temporary: AtomicU64,
+}
+
+impl Cache {
+    /// Opens the directory, and makes it and its key when they are not there.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(crate) fn open(dir: &Path, engine: &Engine, max_bytes: u64) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        fs::set_permissions(dir, Permissions::from_mode(0o700))?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self {
+            dir: dir.to_owned(),
+            key: key(&dir.join(KEY_FILE))?,
+            compatibility: hasher.finish(),
+            max_bytes,
+            temporary: AtomicU64::new(0),
+        })
+    }
+
+    /// Loads what was compiled of the upload with this digest. Whatever is wrong with the file, it
+    /// is as if there were none.
+    pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
+        let file = fs::read(self.path(digest)).ok()?;
+        let (mac, code) = file.split_at_checked(MAC_BYTES)?;
+        if self.mac(digest, code).verify_slice(mac).is_err() {
+            tracing::warn!(%digest, "a compiled component was changed on disk: compiling it again");
+            return None;
+        }
+        // SAFETY: `deserialize` needs bytes that `Component::serialize` made. The MAC says that a
+        // process with the key wrote them, and only this function's counterpart `store` signs.
+        let component = unsafe { Component::deserialize(engine, code) };
+        component
+            .map_err(|error| tracing::warn!(%digest, "a compiled component is of no use: {error:#}"))
+            .ok()
+    }
+
+    /// Keeps what was compiled. A cache that cannot be written costs time and nothing else.
+    pub(crate) fn store(&self, digest: Digest, component: &Component) {
+        let stored = component.serialize().map_err(io::Error::other).and_then(|code| {
+            self.make_room(code.len() as u64)?;
+            self.write(digest, &code)
+        });
+        if let Err(error) = stored {
+            tracing::warn!(%digest, "a compiled component is not kept: {error}");
+        }
+    }
+
+    /// Writes the file whole or not at all.
+    fn write(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
+        let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.dir.join(format!("{}-{number}.new", std::process::id()));
+        let mac = self.mac(digest, code).finalize().into_bytes();
+        let written = private(&temporary)
+            .and_then(|mut file| file.write_all(&mac).and_then(|()| file.write_all(code)))
+            .and_then(|()| fs::rename(&temporary, self.path(digest)));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    /// Removes the oldest files until so many more bytes fit.
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == EXTENSION)
+                && let Ok(metadata) = fs::metadata(&path)
+            {
+                let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.push((written, metadata.len(), path));
+            }
+        }
+        files.sort();
+        let mut total: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, size, path) in files {
+            if total.saturating_add(bytes) <= self.max_bytes {
+                break;
+            }
+            fs::remove_file(path)?;
+            total -= size;
+        }
+        Ok(())
+    }
+
+    fn mac(&self, digest: Digest, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new(&self.key.into());
+        mac.update(digest.as_bytes());
+        mac.update(&self.compatibility.to_be_bytes());
+        mac.update(code);
+        mac
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        self.dir.join(format!("{}-{:016x}.{EXTENSION}", digest.hex(), self.compatibility))
+    }
+}
+
+/// Reads the key, or makes one.
+fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    let mut key = [0; KEY_BYTES];
+    match fs::File::open(path).and_then(|mut file| file.read_exact(&mut key)) {
+        Ok(()) => Ok(key),
+        // Without the old key its files are not believed any more, and made again.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
+            rand::fill(&mut key);
+            private(path)?.write_all(&key)?;
+            Ok(key)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that only this user can read.
+fn private(path: &Path) -> io::Result<fs::File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}

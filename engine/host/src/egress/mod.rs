@@ -1,0 +1,46 @@
+//! The way out: every request of a component passes here, whichever interface it came by.
+//!
+//! In this order: the allow-list, the lookup of the name, the check of its addresses, the connection
+//! to one of those that passed.
+
+mod address;
+mod allow;
+mod body;
+mod gateway;
+mod ledger;
+mod outbound;
+
+pub use allow::PolicyError;
+pub(crate) use allow::AllowList;
+pub(crate) use gateway::Gateway;
+pub(crate) use outbound::{Incoming, Outbound, Outgoing, OutgoingBody, explain};
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SendError {
+    /// The operator does not allow it. Nothing was sent.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
+    /// It is no valid request. Nothing was sent.
+    #[error("invalid request: {0}")]
+    InvalidRequest(String),
+    /// There was no connection. Nothing was sent.
+    #[error("no connection: {0}")]
+    Connect(String),
+    /// It took too long. The request may have been received.
+    #[error("timeout: {0}")]
+    Timeout(String),
+    /// The connection broke. The request may have been received.
+    #[error("transport: {0}")]
+    Transport(String),
+    /// The response's body is larger than so many bytes.
+    #[error("the response's body is larger than {0} bytes")]
+    TooLarge(u64),
+}
+
+impl SendError {
+    /// Whether it is certain that nothing was sent.
+    pub(crate) const fn nothing_sent(&self) -> bool {
+        matches!(self, Self::Forbidden(_) | Self::InvalidRequest(_) | Self::Connect(_))
+    }
+}

@@ -1,0 +1,192 @@
+//! What goes wrong in a sandbox, in the words of the component's author.
+
+use serde_json::Value;
+use wasaga_core::{Certainty, Ended, Failure, FailureKind};
+use wasmtime::Trap;
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::wasaga::saga::types::{self as wit, Outcome};
+use crate::config::CallLimits;
+use crate::logs::truncated;
+use crate::registry::LoadError;
+
+/// Longest code of a failure.
+const MAX_CODE_BYTES: usize = 128;
+/// Longest message.
+const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+
+/// A call that was cut off.
+fn uncertain(kind: FailureKind, code: &str, message: String) -> Ended {
+    let message = truncated(&message, MAX_MESSAGE_BYTES).to_owned();
+    let failure = Failure { kind, code: code.to_owned(), message, details: None };
+    Ended::Failed { failure, certainty: Certainty::Uncertain }
+}
+
+/// The version could not be loaded: nothing ran.
+pub(crate) fn not_loaded(error: &LoadError) -> Ended {
+    match error {
+        LoadError::Missing(_) => {
+            uncertain(FailureKind::Permanent, "component-missing", error.to_string())
+        }
+        LoadError::Storage { .. } => {
+            uncertain(FailureKind::Retryable, "component-unavailable", error.to_string())
+        }
+        LoadError::Prepare(_) => {
+            uncertain(FailureKind::Permanent, "instantiation-failed", error.to_string())
+        }
+    }
+}
+
+/// The call took too long.
+pub(crate) fn timed_out(timeout: std::time::Duration) -> Ended {
+    let ms = timeout.as_millis();
+    let message = format!("the call took longer than its timeout of {ms} ms");
+    uncertain(FailureKind::Retryable, "timeout", message)
+}
+
+/// Where a call was when it was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The component was being instantiated.
+    Instantiation,
+    /// The action ran.
+    Call,
+}
+
+/// What is known beside the error itself.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) stage: Stage,
+    pub(crate) limits: &'a CallLimits,
+    pub(crate) memory_refused: bool,
+    /// What the component said last.
+    pub(crate) last_words: Option<&'a str>,
+}
+
+/// The component trapped, or the engine refused to go on.
+pub(crate) fn cut_off(error: &wasmtime::Error, around: &Circumstances<'_>) -> Ended {
+    let limits = around.limits;
+    let trap = error.downcast_ref::<Trap>();
+    let (code, mut message) = if trap == Some(&Trap::OutOfFuel) {
+        let reason = format!(
+            "out of fuel after {} units: raise limits.fuel, or look for a loop that does not end",
+            limits.fuel
+        );
+        ("out-of-fuel", reason)
+    } else if around.memory_refused {
+        let reason = format!(
+            "the component asked for more than the {} bytes of memory that it may have: raise \
+             limits.memory, or look for what it keeps",
+            limits.memory_bytes
+        );
+        ("memory-limit", reason)
+    } else if trap == Some(&Trap::StackOverflow) {
+        ("stack-overflow", "the call stack is exhausted: look for a recursion that does not end".to_owned())
+    } else if is_too_much_for_the_host(error) {
+        let reason = format!(
+            "the component handed over more data at once than it may; a payload can have {} bytes \
+             (limits.payload)",
+            limits.payload_bytes
+        );
+        ("payload-too-large", reason)
+    } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        ("trap", format!("the component exited with status {} instead of returning", exit.0))
+    } else if let Some(trap) = trap {
+        let text = trap.to_string();
+        ("trap", format!("the component trapped: {}", text.trim_start_matches("wasm trap: ")))
+    } else if around.stage == Stage::Instantiation {
+        ("instantiation-failed", format!("the component cannot be instantiated: {}", error.root_cause()))
+    } else {
+        ("trap", format!("the call was cut off: {}", error.root_cause()))
+    };
+    if let Some(words) = around.last_words {
+        message = format!("{message}; it said: {words}");
+    }
+    uncertain(FailureKind::Permanent, code, message)
+}
+
+/// Wasmtime limits what a component can hand to the host at once, and has no type for saying so.
+fn is_too_much_for_the_host(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+/// The component came to an end by itself.
+pub(crate) fn acted(result: Result<Outcome, wit::Failure>, limits: &CallLimits) -> Ended {
+    match result {
+        Ok(Outcome::Completed(completion)) => completed(&completion, limits),
+        // Replies are another matter than calls: whoever adds them makes a waiting step of this.
+        Ok(Outcome::Pending(_)) => uncertain(
+            FailureKind::Permanent,
+            "pending-unsupported",
+            "the action answered `pending`, which this engine cannot wait for".to_owned(),
+        ),
+        Err(failure) => failed(failure, limits),
+    }
+}
+
+/// The compensation came to an end by itself.
+pub(crate) fn compensated(result: Result<(), wit::Failure>, limits: &CallLimits) -> Ended {
+    match result {
+        Ok(()) => Ended::Completed(wasaga_core::Completion::default()),
+        Err(failure) => failed(failure, limits),
+    }
+}
+
+fn completed(completion: &wit::Completion, limits: &CallLimits) -> Ended {
+    let result = match parsed("result", &completion.result, "invalid-result", limits) {
+        Ok(result) => result,
+        Err(failure) => return Ended::Failed { failure, certainty: Certainty::Uncertain },
+    };
+    let Some(patch) = &completion.context_patch else {
+        return Ended::Completed(wasaga_core::Completion { result, context_patch: None });
+    };
+    match parsed("context patch", patch, "invalid-context-patch", limits) {
+        Ok(patch @ Value::Object(_)) => {
+            Ended::Completed(wasaga_core::Completion { result, context_patch: Some(patch) })
+        }
+        Ok(_) => uncertain(
+            FailureKind::Permanent,
+            "invalid-context-patch",
+            "the context patch is no JSON object".to_owned(),
+        ),
+        Err(failure) => Ended::Failed { failure, certainty: Certainty::Uncertain },
+    }
+}
+
+fn failed(failure: wit::Failure, limits: &CallLimits) -> Ended {
+    let kind = match failure.kind {
+        wit::FailureKind::Retryable => FailureKind::Retryable,
+        wit::FailureKind::Permanent => FailureKind::Permanent,
+    };
+    let code = if failure.code.is_empty() { "failed" } else { &failure.code };
+    let code = truncated(code, MAX_CODE_BYTES).to_owned();
+    let message = truncated(&failure.message, MAX_MESSAGE_BYTES).to_owned();
+    let details = match &failure.details {
+        None => Ok(None),
+        Some(text) => parsed("details", text, "invalid-result", limits).map(Some),
+    };
+    let failure = match details {
+        Ok(details) => Failure { kind, code, message, details },
+        Err(mut wrong) => {
+            let said = format!("{}; the failure was `{code}`: {message}", wrong.message);
+            truncated(&said, MAX_MESSAGE_BYTES).clone_into(&mut wrong.message);
+            wrong
+        }
+    };
+    Ended::Failed { failure, certainty: Certainty::Definite }
+}
+
+/// Reads JSON that a component returned.
+fn parsed(what: &str, text: &str, code: &str, limits: &CallLimits) -> Result<Value, Failure> {
+    let failure = |code: &str, message: String| Failure {
+        kind: FailureKind::Permanent,
+        code: code.to_owned(),
+        message,
+        details: None,
+    };
+    let (size, max) = (text.len() as u64, limits.payload_bytes);
+    if size > max {
+        let message = format!("the {what} has {size} bytes, at most {max} are allowed (limits.payload)");
+        return Err(failure("payload-too-large", message));
+    }
+    serde_json::from_str(text).map_err(|error| failure(code, format!("the {what} is no JSON: {error}")))
+}

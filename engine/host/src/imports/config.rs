@@ -1,0 +1,23 @@
+//! `wasaga:saga/config`, and `wasi:config/store` with the same values.
+
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
+
+use crate::bindings::wasaga::saga::config::Host;
+use crate::store::CallState;
+
+impl Host for CallState {
+    fn get(&mut self, name: String) -> Option<String> {
+        self.policy.config.get(&name).cloned()
+    }
+}
+
+impl CallState {
+    /// The values as `wasi:config` wants them, made when a component first asks.
+    pub(super) fn wasi_config(&mut self) -> WasiConfig<'_> {
+        let policy = &self.policy;
+        WasiConfig::new(self.wasi_config.get_or_insert_with(|| {
+            let values = policy.config.iter();
+            values.map(|(name, value)| (name.clone(), value.clone())).collect::<WasiConfigVariables>()
+        }))
+    }
+}

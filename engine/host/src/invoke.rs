@@ -1,0 +1,151 @@
+//! One call, from its admission to its report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use wasaga_core::{Call, Direction, Ended, Evidence, LogLine, Metering, Policy, Report};
+use wasmtime::Store;
+
+use crate::bindings::wasaga::saga::types::Call as WitCall;
+use crate::config::{CallLimits, HostConfig};
+use crate::egress::{Gateway, Outbound};
+use crate::failure::{self, Circumstances, Stage};
+use crate::limits::{Limiter, MAX_COMPONENT_HANDLES};
+use crate::logs::Log;
+use crate::registry::Loaded;
+use crate::store::CallState;
+
+/// What a call left behind.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// How it ended, what it used and sent.
+    pub report: Report,
+    /// What it wrote to the saga's log.
+    pub logs: Vec<LogLine>,
+}
+
+impl Called {
+    /// A call of which nothing ran.
+    pub(crate) fn never_ran(ended: Ended) -> Self {
+        let report = Report {
+            ended,
+            metering: Metering::default(),
+            requests: Vec::new(),
+            evidence: Evidence::Unchanged,
+        };
+        Self { report, logs: Vec::new() }
+    }
+}
+
+/// Runs a call in a store of its own, within its limits and its timeout.
+pub(crate) async fn invoke(
+    config: &HostConfig,
+    gateway: &Arc<Gateway>,
+    loaded: &Loaded,
+    call: &Call,
+    policy: &Arc<Policy>,
+) -> Called {
+    let started = Instant::now();
+    let limits = config.limits.effective(call.limits.or(policy.limits));
+    let log = Log::new(call, limits.log_bytes);
+    let outbound = Arc::new(Outbound::new(
+        Arc::clone(gateway),
+        Arc::clone(policy),
+        call.idempotency_key,
+        // A timeout of centuries is none.
+        started.checked_add(call.timeout).unwrap_or_else(|| started + Duration::from_hours(24 * 365)),
+        config.max_request_bytes,
+        &limits,
+    ));
+    let state = CallState::new(
+        Limiter::new(limits.memory_bytes),
+        log.clone(),
+        Arc::clone(policy),
+        Arc::clone(&outbound),
+    );
+    let mut store = Store::new(loaded.pre.engine(), state);
+    let mut stage = Stage::Instantiation;
+    let outcome = match set_up(&mut store, config, &limits) {
+        Ok(()) => {
+            let running = run(&mut store, loaded, call, &limits, &mut stage);
+            tokio::time::timeout(call.timeout, running).await
+        }
+        Err(error) => Ok(Err(error)),
+    };
+
+    let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    let limiter = &store.data().limiter;
+    let (memory_bytes, memory_refused) = (limiter.peak_memory_bytes as u64, limiter.memory_refused);
+    // Its instance, its streams and the requests that nobody waits for any more.
+    drop(store);
+    let (requests, evidence) = outbound.close();
+    let (logs, last_words) = log.finish();
+    let ended = match outcome {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(error)) => {
+            let last_words = last_words.as_deref();
+            failure::cut_off(&error, &Circumstances { stage, limits: &limits, memory_refused, last_words })
+        }
+        Err(_) => failure::timed_out(call.timeout),
+    };
+    let metering = Metering {
+        fuel,
+        memory_bytes,
+        duration_ms: crate::millis(started.elapsed()),
+        requests: u32::try_from(requests.len()).unwrap_or(u32::MAX),
+    };
+    Called { report: Report { ended, metering, requests, evidence }, logs }
+}
+
+fn set_up(
+    store: &mut Store<CallState>,
+    config: &HostConfig,
+    limits: &CallLimits,
+) -> wasmtime::Result<()> {
+    store.limiter(|state| &mut state.limiter);
+    store.set_fuel(limits.fuel)?;
+    store.fuel_async_yield_interval(Some(config.fuel_yield_interval.max(1)))?;
+    store.set_max_component_handles(MAX_COMPONENT_HANDLES);
+    // What a component can hand over in one go: a result with its patch, or a request's body.
+    let most = limits.payload_bytes.saturating_mul(3).max(config.max_request_bytes);
+    let most = most.saturating_add(256 * 1024);
+    store.set_hostcall_fuel(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok(())
+}
+
+async fn run(
+    store: &mut Store<CallState>,
+    loaded: &Loaded,
+    call: &Call,
+    limits: &CallLimits,
+    stage: &mut Stage,
+) -> wasmtime::Result<Ended> {
+    let step = loaded.pre.instantiate_async(&mut *store).await?;
+    *stage = Stage::Call;
+    let action = step.wasaga_saga_action();
+    let argument = argument(call);
+    Ok(match call.direction {
+        Direction::Act => failure::acted(action.call_act(store, &argument).await?, limits),
+        Direction::Compensate => {
+            let result = call.result.as_deref().map(Value::to_string);
+            let undone = action.call_compensate(store, &argument, result.as_ref()).await?;
+            failure::compensated(undone, limits)
+        }
+    })
+}
+
+fn argument(call: &Call) -> WitCall {
+    WitCall {
+        saga_id: call.saga.to_string(),
+        saga: call.definition.to_string(),
+        step: call.step.to_string(),
+        action: call.action.to_string(),
+        attempt: call.attempt,
+        idempotency_key: call.idempotency_key.to_string(),
+        input: call.input.to_string(),
+        context: call.context.to_string(),
+        arguments: call.arguments.to_string(),
+        previous: call.previous.as_deref().map(Value::to_string),
+    }
+}

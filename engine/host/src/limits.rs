@@ -1,0 +1,109 @@
+//! Limits that the sandbox enforces while a component runs.
+
+use wasmtime::ResourceLimiter;
+
+/// Linear memories of one component.
+pub(crate) const MAX_MEMORIES: u32 = 4;
+/// Tables of one component.
+pub(crate) const MAX_TABLES: u32 = 16;
+/// Elements of one table.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 50_000;
+/// Instances in one store.
+const MAX_INSTANCES: usize = 200;
+/// Handles to resources that a component may hold.
+pub(crate) const MAX_COMPONENT_HANDLES: usize = 1_000;
+/// Resources that the engine holds for a component: streams, requests, timers.
+pub(crate) const MAX_RESOURCES: usize = 1_000;
+/// Random bytes that a component may ask for at once.
+pub(crate) const MAX_RANDOM_BYTES: u64 = 64 * 1024;
+/// Size of a set of `wasi:http` header fields.
+pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// Sums the memories of a store, and says no to what is too much.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    max_memory_bytes: usize,
+    memory_bytes: usize,
+    last_growth_bytes: usize,
+    /// The most that all memories had together.
+    pub(crate) peak_memory_bytes: usize,
+    /// Whether the component was refused memory.
+    pub(crate) memory_refused: bool,
+}
+
+impl Limiter {
+    pub(crate) fn new(max_memory_bytes: u64) -> Self {
+        Self {
+            max_memory_bytes: usize::try_from(max_memory_bytes).unwrap_or(usize::MAX),
+            memory_bytes: 0,
+            last_growth_bytes: 0,
+            peak_memory_bytes: 0,
+            memory_refused: false,
+        }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        let total = self.memory_bytes.saturating_add(growth);
+        if total > self.max_memory_bytes {
+            self.memory_refused = true;
+            return Ok(false);
+        }
+        self.memory_bytes = total;
+        self.last_growth_bytes = growth;
+        self.peak_memory_bytes = self.peak_memory_bytes.max(total);
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_bytes = self.memory_bytes.saturating_sub(self.last_growth_bytes);
+        self.last_growth_bytes = 0;
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= MAX_TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_limited_together_and_growth_that_failed_is_given_back() {
+        let mut limiter = Limiter::new(100);
+        let mut grow = |current, desired| limiter.memory_growing(current, desired, None).ok();
+        assert_eq!(grow(0, 60), Some(true));
+        assert_eq!(grow(0, 50), Some(false), "a second memory shares the limit");
+        assert_eq!(grow(0, 40), Some(true));
+        limiter.memory_grow_failed(wasmtime::Error::msg("no pages")).expect("no trap");
+        assert_eq!(limiter.memory_growing(60, 90, None).ok(), Some(true));
+        assert!(limiter.memory_refused);
+        assert_eq!(limiter.peak_memory_bytes, 100);
+    }
+}
