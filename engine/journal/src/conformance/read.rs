@@ -40,7 +40,7 @@ pub async fn what_an_event_holds_survives(fixture: Fixture) {
             "deep": [[[[{ "a": [] }]]]],
         })),
         tags: new.head.tags.clone(),
-        deadline: Some(time(253_402_300_799_999)),
+        deadline: Some(time(253_402_207_200_000)),
     };
     new.logs = vec![line("käse \u{0} \n'")];
     made(journal, [new.clone()]).await;
