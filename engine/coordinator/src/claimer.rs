@@ -31,7 +31,10 @@ pub(crate) struct Alarm {
 impl Default for Alarm {
     /// Rings at once: there may be sagas that an earlier process left.
     fn default() -> Self {
-        Self { next: Mutex::new(Some(Timestamp::from_unix_ms(0))), earlier: Notify::new() }
+        Self {
+            next: Mutex::new(Some(Timestamp::from_unix_ms(0))),
+            earlier: Notify::new(),
+        }
     }
 }
 
@@ -70,7 +73,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 async fn claim_forever(engine: &Arc<Engine>) {
     loop {
         while let Err(wait) = engine.alarm.take_due(clock::now()) {
-            let slept = tokio::time::timeout(wait, engine.alarm.earlier.notified()).await.is_err();
+            let slept = tokio::time::timeout(wait, engine.alarm.earlier.notified())
+                .await
+                .is_err();
             if slept && wait == LONGEST_SLEEP {
                 break;
             }
@@ -86,7 +91,9 @@ async fn claim_forever(engine: &Arc<Engine>) {
 /// Claims until nothing is due, and sets the alarm for the next that will be.
 async fn claim_due(engine: &Arc<Engine>) -> Result<(), JournalError> {
     loop {
-        let Some(permit) = engine.residents.room().await else { return Ok(()) };
+        let Some(permit) = engine.residents.room().await else {
+            return Ok(());
+        };
         let mut permits = vec![permit];
         while permits.len() < MAX_CLAIM
             && let Some(permit) = engine.residents.try_room()
@@ -94,7 +101,10 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), JournalError> {
             permits.push(permit);
         }
         let limit = u32::try_from(permits.len()).unwrap_or(1);
-        let claimed = engine.journal.claim(engine.owner, clock::now(), limit).await?;
+        let claimed = engine
+            .journal
+            .claim(engine.owner, clock::now(), limit)
+            .await?;
         let found = claimed.len();
         for (claimed, permit) in claimed.into_iter().zip(permits) {
             admit(engine, claimed, permit);

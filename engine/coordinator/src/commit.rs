@@ -42,13 +42,19 @@ impl Commits {
     ) -> (Self, JoinHandle<()>) {
         // As many wait as fit in one transaction: more would only hide that the disk is slow.
         let (sender, receiver) = mpsc::channel(max_commit);
-        (Self(sender), tokio::spawn(write(journal, receiver, max_commit, metrics)))
+        (
+            Self(sender),
+            tokio::spawn(write(journal, receiver, max_commit, metrics)),
+        )
     }
 
     /// Waits until an append is durable.
     pub(crate) async fn commit(&self, append: Append) -> Result<(), CommitError> {
         let (done, answer) = oneshot::channel();
-        self.0.send(Request { append, done }).await.map_err(|_| CommitError::Closed)?;
+        self.0
+            .send(Request { append, done })
+            .await
+            .map_err(|_| CommitError::Closed)?;
         answer.await.unwrap_or(Err(CommitError::Closed))
     }
 }
@@ -61,8 +67,10 @@ async fn write(
 ) {
     let mut waiting = Vec::with_capacity(max_commit);
     while requests.recv_many(&mut waiting, max_commit).await > 0 {
-        let (appends, dones): (Vec<_>, Vec<_>) =
-            waiting.drain(..).map(|request| (request.append, request.done)).unzip();
+        let (appends, dones): (Vec<_>, Vec<_>) = waiting
+            .drain(..)
+            .map(|request| (request.append, request.done))
+            .unzip();
         let started = Instant::now();
         let size = appends.len();
         let answers = journal.append(appends).await;

@@ -9,8 +9,8 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use wasaga_core::{
-    Call, Direction, Effect, Env, Input, LogLine, Record, SagaId, Starts, State, StepPath, Timestamp,
-    TransitionError, Turn, effects, transition,
+    Call, Direction, Effect, Env, Input, LogLine, Record, SagaId, Starts, State, StepPath,
+    Timestamp, TransitionError, Turn, effects, transition,
 };
 use wasaga_host::Called;
 use wasaga_journal::{Append, Claimed, Fence, Head, Ownership};
@@ -81,14 +81,19 @@ impl Driver {
                     self.run().await;
                 }
             }
-            Err(error) => tracing::error!(saga = %self.state.id, %error, "a saga cannot be recovered"),
+            Err(error) => {
+                tracing::error!(saga = %self.state.id, %error, "a saga cannot be recovered")
+            }
         }
     }
 
     /// Takes a command for a saga that was brought in for it.
     pub(crate) async fn obey(mut self, command: Command) {
         // Whatever ran is marked as cut off first, but nothing is started before the command.
-        let held = Env { starts: Starts::Held, ..self.engine.env(clock::now()) };
+        let held = Env {
+            starts: Starts::Held,
+            ..self.engine.env(clock::now())
+        };
         match transition(&self.state, Input::Recover, &held) {
             Ok(turn) => {
                 if self.commit(turn, Vec::new(), true).await.is_err() {
@@ -101,7 +106,9 @@ impl Driver {
         match transition(&self.state, command.input, &self.engine.env(clock::now())) {
             Ok(turn) => {
                 if self.commit(turn, Vec::new(), true).await.is_ok() {
-                    answer(Some(command.answer), || Answer::Done(Box::new(self.state.clone())));
+                    answer(Some(command.answer), || {
+                        Answer::Done(Box::new(self.state.clone()))
+                    });
                     self.run().await;
                 }
             }
@@ -198,7 +205,9 @@ impl Driver {
         self.ownership = ownership;
         self.state = turn.state;
         committed(&self.engine, &self.state, turn.records);
-        if ownership == Ownership::Release && let Some(due_at) = due_at {
+        if ownership == Ownership::Release
+            && let Some(due_at) = due_at
+        {
             self.engine.alarm.set(due_at);
         }
         Ok(())
@@ -209,7 +218,9 @@ impl Driver {
         let turn = Turn::nothing(&self.state);
         let append = append(self.fence, self.state.seq, &turn, Vec::new(), true);
         let due_at = append.head.due_at;
-        if self.engine.commits.commit(append).await.is_ok() && let Some(due_at) = due_at {
+        if self.engine.commits.commit(append).await.is_ok()
+            && let Some(due_at) = due_at
+        {
             self.engine.alarm.set(due_at);
         }
     }
@@ -225,10 +236,19 @@ impl Driver {
 
 /// The append that makes a turn durable. `idle` says that no call runs besides those that the turn
 /// itself asks for.
-pub(crate) fn append(fence: Fence, expected: u64, turn: &Turn, logs: Vec<LogLine>, idle: bool) -> Append {
+pub(crate) fn append(
+    fence: Fence,
+    expected: u64,
+    turn: &Turn,
+    logs: Vec<LogLine>,
+    idle: bool,
+) -> Append {
     let state = &turn.state;
     let status = state.status();
-    let calls = !idle || effects(state).iter().any(|effect| matches!(effect, Effect::Call(_)));
+    let calls = !idle
+        || effects(state)
+            .iter()
+            .any(|effect| matches!(effect, Effect::Call(_)));
     let (ownership, due_at) = if status.is_settled() {
         (Ownership::Release, None)
     } else if calls {
@@ -248,7 +268,11 @@ pub(crate) fn append(fence: Fence, expected: u64, turn: &Turn, logs: Vec<LogLine
             definition: state.definition.name.clone(),
             version: state.version,
             status,
-            tags: if expected == 0 { BTreeMap::clone(&state.tags) } else { BTreeMap::new() },
+            tags: if expected == 0 {
+                BTreeMap::clone(&state.tags)
+            } else {
+                BTreeMap::new()
+            },
             created_at: state.created_at,
             updated_at: state.updated_at,
             due_at,
@@ -259,7 +283,11 @@ pub(crate) fn append(fence: Fence, expected: u64, turn: &Turn, logs: Vec<LogLine
 
 /// When a saga that rests has to be looked at: its timer if it waits for one, else now.
 fn next_look(state: &State) -> Timestamp {
-    let backoff = state.steps.iter().filter_map(wasaga_core::StepState::backoff_until).min();
+    let backoff = state
+        .steps
+        .iter()
+        .filter_map(wasaga_core::StepState::backoff_until)
+        .min();
     match (backoff, state.wake_at()) {
         (Some(_), Some(at)) => at,
         _ => state.updated_at,
@@ -272,7 +300,7 @@ pub(crate) fn committed(engine: &Engine, state: &State, records: Vec<Record>) {
     engine.hub.committed(state, records);
 }
 
-async fn run_call(engine: &Engine, call: Call) -> (CallKey, Called) {
+async fn run_call(engine: &Engine, call: Box<Call>) -> (CallKey, Called) {
     let policy = engine.components.policy(&call.pin.component);
     let called = engine.host.call(&call, &policy).await;
     ((call.direction, call.step, call.attempt), called)
@@ -280,8 +308,16 @@ async fn run_call(engine: &Engine, call: Call) -> (CallKey, Called) {
 
 fn returned((direction, step, attempt): CallKey, report: wasaga_core::Report) -> Input {
     match direction {
-        Direction::Act => Input::ActReturned { step, attempt, report },
-        Direction::Compensate => Input::CompensationReturned { step, attempt, report },
+        Direction::Act => Input::ActReturned {
+            step,
+            attempt,
+            report,
+        },
+        Direction::Compensate => Input::CompensationReturned {
+            step,
+            attempt,
+            report,
+        },
     }
 }
 
@@ -303,7 +339,15 @@ async fn sleep_until(wake_at: Option<Timestamp>) {
 pub(crate) async fn load(engine: &Engine, saga: SagaId) -> Result<Option<State>, ReadError> {
     const PAGE: u32 = 1_000;
     let mut records = engine.journal.records(saga, 0, PAGE).await?;
-    let Some(Record { event: wasaga_core::Event::SagaStarted { definition, version, .. }, .. }) = records.first()
+    let Some(Record {
+        event:
+            wasaga_core::Event::SagaStarted {
+                definition,
+                version,
+                ..
+            },
+        ..
+    }) = records.first()
     else {
         return Ok(None);
     };

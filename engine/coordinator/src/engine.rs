@@ -48,8 +48,16 @@ pub(crate) struct Engine {
 impl Engine {
     /// What a transition at `now` sees of the outside.
     pub(crate) fn env(&self, now: Timestamp) -> Env<'_> {
-        let starts = if self.stopping.is_cancelled() { Starts::Held } else { Starts::Allowed };
-        Env { now, components: &*self.components, starts }
+        let starts = if self.stopping.is_cancelled() {
+            Starts::Held
+        } else {
+            Starts::Allowed
+        };
+        Env {
+            now,
+            components: &*self.components,
+            starts,
+        }
     }
 }
 
@@ -71,15 +79,27 @@ impl Coordinator {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn open(journal: Arc<dyn Journal>, host: Host, config: Config) -> Result<Self, OpenError> {
+    pub async fn open(
+        journal: Arc<dyn Journal>,
+        host: Host,
+        config: Config,
+    ) -> Result<Self, OpenError> {
         let owner = OwnerId(Uuid::now_v7());
-        journal.register(owner, clock::now().after(config.lease)).await?;
+        journal
+            .register(owner, clock::now().after(config.lease))
+            .await?;
         let components = Arc::new(Components::open(Arc::clone(&journal), host.clone()).await?);
-        let definitions =
-            Definitions::new(Arc::clone(&journal), Arc::clone(&components), config.max_parsed_definitions);
+        let definitions = Definitions::new(
+            Arc::clone(&journal),
+            Arc::clone(&components),
+            config.max_parsed_definitions,
+        );
         let metrics = Arc::new(Metrics::default());
-        let (commits, writer) =
-            Commits::spawn(Arc::clone(&journal), config.max_commit, Arc::clone(&metrics));
+        let (commits, writer) = Commits::spawn(
+            Arc::clone(&journal),
+            config.max_commit,
+            Arc::clone(&metrics),
+        );
         let engine = Arc::new(Engine {
             residents: Residents::new(config.max_resident),
             config,
@@ -100,8 +120,15 @@ impl Coordinator {
         tasks.spawn(claimer::run(Arc::clone(&engine)));
         tasks.spawn(keep_lease(Arc::clone(&engine)));
         tasks.close();
-        let background = Arc::new(Background { writer: std::sync::Mutex::new(Some(writer)), tasks });
-        Ok(Self { sagas: Sagas::new(Arc::clone(&engine)), engine, background })
+        let background = Arc::new(Background {
+            writer: std::sync::Mutex::new(Some(writer)),
+            tasks,
+        });
+        Ok(Self {
+            sagas: Sagas::new(Arc::clone(&engine)),
+            engine,
+            background,
+        })
     }
 
     /// Components: uploading, activating, granting.
@@ -141,7 +168,11 @@ impl Coordinator {
     /// When the store does not answer.
     pub async fn refresh_metrics(&self) -> Result<(), JournalError> {
         let by_status = self.engine.journal.count_by_status().await?;
-        self.engine.metrics.refresh(&by_status, self.engine.residents.count(), &self.engine.host.stats());
+        self.engine.metrics.refresh(
+            &by_status,
+            self.engine.residents.count(),
+            &self.engine.host.stats(),
+        );
         Ok(())
     }
 
@@ -151,13 +182,24 @@ impl Coordinator {
         let engine = &self.engine;
         engine.stopping.cancel();
         engine.drivers.close();
-        if tokio::time::timeout(engine.config.shutdown_grace, engine.drivers.wait()).await.is_err() {
-            tracing::warn!(sagas = engine.residents.count(), "leaving calls that still run to recovery");
+        if tokio::time::timeout(engine.config.shutdown_grace, engine.drivers.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                sagas = engine.residents.count(),
+                "leaving calls that still run to recovery"
+            );
             engine.aborting.cancel();
             engine.drivers.wait().await;
         }
         self.background.tasks.wait().await;
-        let writer = self.background.writer.lock().ok().and_then(|mut writer| writer.take());
+        let writer = self
+            .background
+            .writer
+            .lock()
+            .ok()
+            .and_then(|mut writer| writer.take());
         if let Some(writer) = writer {
             // All drivers are gone, so nothing waits for it.
             writer.abort();

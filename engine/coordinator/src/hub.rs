@@ -71,7 +71,10 @@ impl Hub {
 
     fn subscribe(&self, saga: SagaId) -> broadcast::Receiver<Batch> {
         let mut watchers = lock(&self.watchers);
-        watchers.entry(saga).or_insert_with(|| broadcast::channel(LAG).0).subscribe()
+        watchers
+            .entry(saga)
+            .or_insert_with(|| broadcast::channel(LAG).0)
+            .subscribe()
     }
 }
 
@@ -104,7 +107,14 @@ impl Watch {
     pub(crate) fn new(hub: Arc<Hub>, journal: Arc<dyn Journal>, saga: SagaId, after: u64) -> Self {
         // Subscribed before the journal is read: nothing falls between the two.
         let live = hub.subscribe(saga);
-        Self { hub, journal, saga, seq: after, live, source: Source::Journal }
+        Self {
+            hub,
+            journal,
+            saga,
+            seq: after,
+            live,
+            source: Source::Journal,
+        }
     }
 
     /// The next records, at least one; `None` once the saga is settled and all were given.
@@ -126,7 +136,11 @@ impl Watch {
                         let row = self.journal.saga(self.saga).await?;
                         self.source = match row {
                             Some(row) if !row.status.is_settled() || row.seq > self.seq => {
-                                if row.seq > self.seq { Source::Journal } else { Source::Live }
+                                if row.seq > self.seq {
+                                    Source::Journal
+                                } else {
+                                    Source::Live
+                                }
                             }
                             _ => Source::Ended,
                         };
@@ -134,15 +148,24 @@ impl Watch {
                     records
                 }
                 Source::Live => match self.live.recv().await {
-                    Ok(batch) => batch.iter().filter(|record| record.seq > self.seq).cloned().collect(),
+                    Ok(batch) => batch
+                        .iter()
+                        .filter(|record| record.seq > self.seq)
+                        .cloned()
+                        .collect(),
                     // Missed some, or the saga settled: the journal knows.
-                    Err(broadcast::error::RecvError::Lagged(_) | broadcast::error::RecvError::Closed) => {
+                    Err(
+                        broadcast::error::RecvError::Lagged(_)
+                        | broadcast::error::RecvError::Closed,
+                    ) => {
                         self.source = Source::Journal;
                         Vec::new()
                     }
                 },
             };
-            let Some(first) = records.first() else { continue };
+            let Some(first) = records.first() else {
+                continue;
+            };
             if first.seq != self.seq + 1 {
                 self.source = Source::Journal;
                 continue;
@@ -157,7 +180,10 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let mut watchers = lock(&self.hub.watchers);
         // This watch still counts: it is the last one.
-        if watchers.get(&self.saga).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if watchers
+            .get(&self.saga)
+            .is_some_and(|sender| sender.receiver_count() <= 1)
+        {
             watchers.remove(&self.saga);
         }
     }

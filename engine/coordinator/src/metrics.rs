@@ -67,8 +67,16 @@ impl Default for Metrics {
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let seconds = Unit::Seconds;
-        registry.register("wasaga_sagas_started", "Sagas started", self.started.clone());
-        registry.register("wasaga_sagas_settled", "Sagas settled, by status", self.settled.clone());
+        registry.register(
+            "wasaga_sagas_started",
+            "Sagas started",
+            self.started.clone(),
+        );
+        registry.register(
+            "wasaga_sagas_settled",
+            "Sagas settled, by status",
+            self.settled.clone(),
+        );
         registry.register("wasaga_calls", "Calls of components", self.calls.clone());
         registry.register_with_unit(
             "wasaga_call_duration",
@@ -83,23 +91,47 @@ impl Metrics {
             self.busy_seconds.clone(),
         );
         registry.register("wasaga_fuel", "Fuel used by components", self.fuel.clone());
-        registry.register("wasaga_commits", "Transactions of the journal", self.commits.clone());
+        registry.register(
+            "wasaga_commits",
+            "Transactions of the journal",
+            self.commits.clone(),
+        );
         registry.register(
             "wasaga_commit_failures",
             "Transactions of the journal that failed",
             self.commit_failures.clone(),
         );
-        registry.register("wasaga_commit_appends", "Appends in a transaction", self.commit_size.clone());
+        registry.register(
+            "wasaga_commit_appends",
+            "Appends in a transaction",
+            self.commit_size.clone(),
+        );
         registry.register_with_unit(
             "wasaga_commit_duration",
             "Wall time of transactions",
             seconds,
             self.commit_seconds.clone(),
         );
-        registry.register("wasaga_sagas", "Sagas in the store, by status", self.sagas.clone());
-        registry.register("wasaga_sagas_resident", "Sagas in memory", self.resident.clone());
-        registry.register("wasaga_calls_running", "Calls that run", self.calls_running.clone());
-        registry.register("wasaga_calls_waiting", "Calls that wait for room", self.calls_waiting.clone());
+        registry.register(
+            "wasaga_sagas",
+            "Sagas in the store, by status",
+            self.sagas.clone(),
+        );
+        registry.register(
+            "wasaga_sagas_resident",
+            "Sagas in memory",
+            self.resident.clone(),
+        );
+        registry.register(
+            "wasaga_calls_running",
+            "Calls that run",
+            self.calls_running.clone(),
+        );
+        registry.register(
+            "wasaga_calls_waiting",
+            "Calls that wait for room",
+            self.calls_waiting.clone(),
+        );
         registry.register(
             "wasaga_components_loaded",
             "Component versions ready to run",
@@ -129,17 +161,30 @@ impl Metrics {
                 Event::SagaStuck => Status::Stuck,
                 _ => continue,
             };
-            self.settled.get_or_create(&StatusLabel { status: status.as_str() }).inc();
+            self.settled
+                .get_or_create(&StatusLabel {
+                    status: status.as_str(),
+                })
+                .inc();
         }
     }
 
     pub(crate) fn called(&self, direction: Direction, report: &Report) {
         let outcome = match &report.ended {
             Ended::Completed(_) => "completed",
-            Ended::Failed { certainty: Certainty::Definite, .. } => "failed",
-            Ended::Failed { certainty: Certainty::Uncertain, .. } => "cut_off",
+            Ended::Failed {
+                certainty: Certainty::Definite,
+                ..
+            } => "failed",
+            Ended::Failed {
+                certainty: Certainty::Uncertain,
+                ..
+            } => "cut_off",
         };
-        let labels = CallLabels { direction: direction.as_str(), outcome };
+        let labels = CallLabels {
+            direction: direction.as_str(),
+            outcome,
+        };
         self.calls.get_or_create(&labels).inc();
         let seconds = report.metering.duration_ms / 1e3;
         self.call_seconds.observe(seconds);
@@ -149,9 +194,16 @@ impl Metrics {
 
     pub(crate) fn refresh(&self, by_status: &[(Status, u64)], resident: usize, host: &HostStats) {
         for status in Status::ALL {
-            let count = by_status.iter().find(|(other, _)| *other == status).map_or(0, |(_, n)| *n);
-            let labels = StatusLabel { status: status.as_str() };
-            self.sagas.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            let count = by_status
+                .iter()
+                .find(|(other, _)| *other == status)
+                .map_or(0, |(_, n)| *n);
+            let labels = StatusLabel {
+                status: status.as_str(),
+            };
+            self.sagas
+                .get_or_create(&labels)
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let gauge = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         gauge(&self.resident, resident as u64);

@@ -71,7 +71,11 @@ impl Residents {
         }
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         mailboxes.insert(saga, sender);
-        Some(Seat { residents: Arc::clone(self), saga, mailbox })
+        Some(Seat {
+            residents: Arc::clone(self),
+            saga,
+            mailbox,
+        })
     }
 
     /// Seats a saga once whoever had it in memory before has left.
@@ -94,7 +98,9 @@ impl Residents {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SagaId, mpsc::Sender<Command>>> {
         // The map is whole after every statement made under the lock.
-        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mailboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -64,7 +64,11 @@ impl Sagas {
     ///
     /// # Errors
     /// When the saga cannot be started. Nothing was stored then.
-    pub async fn start(&self, request: StartRequest, wait: Option<Duration>) -> Result<Started, StartError> {
+    pub async fn start(
+        &self,
+        request: StartRequest,
+        wait: Option<Duration>,
+    ) -> Result<Started, StartError> {
         let engine = &self.0;
         if engine.stopping.is_cancelled() {
             return Err(StartError::ShuttingDown);
@@ -78,7 +82,9 @@ impl Sagas {
                 name: request.definition.clone(),
                 version: request.version,
             })?;
-        let id = request.id.unwrap_or_else(|| SagaId::from_uuid(Uuid::now_v7()));
+        let id = request
+            .id
+            .unwrap_or_else(|| SagaId::from_uuid(Uuid::now_v7()));
         let input = Arc::new(request.input);
         let tags = request.tags;
         // Without room it is journaled all the same and waits its turn on disk.
@@ -86,14 +92,25 @@ impl Sagas {
         let now = clock::now();
         let env = match room {
             Some(_) => engine.env(now),
-            None => Env { starts: Starts::Held, ..engine.env(now) },
+            None => Env {
+                starts: Starts::Held,
+                ..engine.env(now)
+            },
         };
-        let new = NewSaga { id, version, input: Arc::clone(&input), tags: tags.clone() };
+        let new = NewSaga {
+            id,
+            version,
+            input: Arc::clone(&input),
+            tags: tags.clone(),
+        };
         let turn = start(&definition, new, &env).map_err(|error| match error {
             wasaga_core::StartError::Input { problems } => StartError::Input { problems },
             wasaga_core::StartError::Fold(error) => StartError::Fold(error),
         })?;
-        let fence = Fence { owner: engine.owner, epoch: 1 };
+        let fence = Fence {
+            owner: engine.owner,
+            epoch: 1,
+        };
         let append = driver::append(fence, 0, &turn, Vec::new(), true);
         let due_at = append.head.due_at;
         let ownership = append.head.ownership;
@@ -142,7 +159,10 @@ impl Sagas {
             (Some(wait), Some(settled)) => self.wait(state, wait, settled).await?,
             _ => state,
         };
-        Ok(Started { state, made: Made::New })
+        Ok(Started {
+            state,
+            made: Made::New,
+        })
     }
 
     /// A saga, folded from its journal.
@@ -157,7 +177,11 @@ impl Sagas {
     ///
     /// # Errors
     /// When the store does not answer, or the cursor is none of this list.
-    pub async fn list(&self, filter: SagaFilter, page: PageRequest) -> Result<Page<SagaRow>, JournalError> {
+    pub async fn list(
+        &self,
+        filter: SagaFilter,
+        page: PageRequest,
+    ) -> Result<Page<SagaRow>, JournalError> {
         self.0.journal.sagas(filter, page).await
     }
 
@@ -182,7 +206,11 @@ impl Sagas {
     ///
     /// # Errors
     /// When the store does not answer, or the cursor is none of this list.
-    pub async fn logs(&self, id: SagaId, page: PageRequest) -> Result<Option<Page<LogLine>>, JournalError> {
+    pub async fn logs(
+        &self,
+        id: SagaId,
+        page: PageRequest,
+    ) -> Result<Option<Page<LogLine>>, JournalError> {
         if self.0.journal.saga(id).await?.is_none() {
             return Ok(None);
         }
@@ -198,7 +226,12 @@ impl Sagas {
         if engine.journal.saga(id).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(Watch::new(Arc::clone(&engine.hub), Arc::clone(&engine.journal), id, after)))
+        Ok(Some(Watch::new(
+            Arc::clone(&engine.hub),
+            Arc::clone(&engine.journal),
+            id,
+            after,
+        )))
     }
 
     /// Stops a saga that goes forward and undoes what was done. A call that runs is let finish.
@@ -222,7 +255,10 @@ impl Sagas {
                 return Err(CommandError::ShuttingDown);
             }
             let (sender, answer) = oneshot::channel();
-            let command = Command { input: input.clone(), answer: sender };
+            let command = Command {
+                input: input.clone(),
+                answer: sender,
+            };
             if let Some(mailbox) = engine.residents.mailbox(id) {
                 if mailbox.send(command).await.is_err() {
                     continue;
@@ -247,7 +283,11 @@ impl Sagas {
         let state = self.get(id).await?.ok_or(CommandError::NotFound(id))?;
         // What the saga would refuse is refused without taking it over.
         transition(&state, command.input.clone(), &engine.env(clock::now()))?;
-        let Some(claimed) = engine.journal.claim_one(engine.owner, id, clock::now()).await? else {
+        let Some(claimed) = engine
+            .journal
+            .claim_one(engine.owner, id, clock::now())
+            .await?
+        else {
             return Ok(false);
         };
         let Some(driver) = Driver::claimed(engine, claimed, None).await? else {
@@ -276,13 +316,21 @@ impl Sagas {
     }
 
     /// Answers a start whose saga exists: the same one again, or another one under its id.
-    async fn started_before(&self, request: Again<'_>, wait: Option<Duration>) -> Result<Started, StartError> {
+    async fn started_before(
+        &self,
+        request: Again<'_>,
+        wait: Option<Duration>,
+    ) -> Result<Started, StartError> {
         let id = request.id;
         let settled = self.0.hub.settled(id);
         let conflict = StartError::Conflict { id };
-        let Some(state) = self.get(id).await? else { return Err(conflict) };
+        let Some(state) = self.get(id).await? else {
+            return Err(conflict);
+        };
         let same = state.definition.name == *request.definition
-            && request.version.is_none_or(|version| version == state.version)
+            && request
+                .version
+                .is_none_or(|version| version == state.version)
             && *state.input == *request.input
             && *state.tags == *request.tags;
         if !same {
@@ -292,7 +340,10 @@ impl Sagas {
             Some(wait) if !state.status().is_settled() => self.wait(state, wait, settled).await?,
             _ => state,
         };
-        Ok(Started { state, made: Made::Existing })
+        Ok(Started {
+            state,
+            made: Made::Existing,
+        })
     }
 }
 
@@ -309,7 +360,10 @@ struct Again<'a> {
 fn check_tags(tags: &BTreeMap<String, String>, config: &Config) -> Result<(), StartError> {
     let mut problems = Vec::new();
     if tags.len() > config.max_tags {
-        problems.push(Problem::new("/tags", format!("{} tags; the most is {}", tags.len(), config.max_tags)));
+        problems.push(Problem::new(
+            "/tags",
+            format!("{} tags; the most is {}", tags.len(), config.max_tags),
+        ));
     }
     for (name, value) in tags {
         let longest = name.len().max(value.len());
@@ -322,5 +376,9 @@ fn check_tags(tags: &BTreeMap<String, String>, config: &Config) -> Result<(), St
             problems.push(Problem::new(pointer, message));
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(StartError::Tags { problems }) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::Tags { problems })
+    }
 }

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Call a component, and say what came of it with an `Input` of the same direction.
-    Call(Call),
+    Call(Box<Call>),
     /// Say `Input::Tick` then.
     WakeAt(Timestamp),
 }
@@ -59,7 +59,10 @@ pub struct Call {
 /// Everything that has to be done for a saga in this state. Nothing, when it is over.
 #[must_use]
 pub fn effects(state: &State) -> Vec<Effect> {
-    let calls = state.steps.iter().filter_map(|step| call(state, step).map(Effect::Call));
+    let calls = state
+        .steps
+        .iter()
+        .filter_map(|step| call(state, step).map(|call| Effect::Call(Box::new(call))));
     calls.chain(state.wake_at().map(Effect::WakeAt)).collect()
 }
 
@@ -76,7 +79,10 @@ fn call(state: &State, step: &StepState) -> Option<Call> {
         Direction::Act => (definition.timeout, definition.limits),
         Direction::Compensate => (definition.compensate.timeout, definition.compensate.limits),
     };
-    let previous = step.previous.as_ref().and_then(|path| state.step(path)?.result().cloned());
+    let previous = step
+        .previous
+        .as_ref()
+        .and_then(|path| state.step(path)?.result().cloned());
     Some(Call {
         saga: state.id,
         definition: state.definition.name.clone(),
@@ -90,7 +96,10 @@ fn call(state: &State, step: &StepState) -> Option<Call> {
         context: Arc::clone(&state.context),
         arguments: Arc::clone(&step.arguments),
         previous,
-        result: step.result().cloned().filter(|_| direction == Direction::Compensate),
+        result: step
+            .result()
+            .cloned()
+            .filter(|_| direction == Direction::Compensate),
         timeout,
         limits,
     })

@@ -226,7 +226,10 @@ impl Event {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
 fn is_null(value: &Arc<Value>) -> bool {
     value.is_null()
 }
@@ -241,10 +244,17 @@ mod tests {
             step: StepPath::root(&Name::new("pay").expect("a name")),
             reason: SkipReason::NoEffect,
         };
-        let record = Record { seq: 4, at: Timestamp::from_unix_ms(0), event };
+        let record = Record {
+            seq: 4,
+            at: Timestamp::from_unix_ms(0),
+            event,
+        };
         let json = serde_json::to_value(&record).expect("JSON");
         assert_eq!(json["type"], record.event.kind());
         assert_eq!(json["reason"], "no-effect");
-        assert_eq!(serde_json::from_value::<Record>(json).expect("a record"), record);
+        assert_eq!(
+            serde_json::from_value::<Record>(json).expect("a record"),
+            record
+        );
     }
 }

@@ -52,12 +52,18 @@ impl Expression {
     /// Why it is none, for people.
     pub fn parse(source: &str) -> Result<Self, String> {
         if source.len() > MAX_BYTES {
-            return Err(format!("the expression has {} bytes; the most is {MAX_BYTES}", source.len()));
+            return Err(format!(
+                "the expression has {} bytes; the most is {MAX_BYTES}",
+                source.len()
+            ));
         }
         let program = ENV
             .compile(source)
             .map_err(|error| format!("`{source}` is not a CEL expression: {error}"))?;
-        Ok(Self { source: source.into(), program: Arc::new(program) })
+        Ok(Self {
+            source: source.into(),
+            program: Arc::new(program),
+        })
     }
 
     /// Computes the expression's value.
@@ -65,14 +71,23 @@ impl Expression {
     /// # Errors
     /// When a name or key is missing, types do not fit, or the value has no JSON form.
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, EvaluationError> {
-        let failed = |reason: String| EvaluationError { expression: Arc::clone(&self.source), reason };
+        let failed = |reason: String| EvaluationError {
+            expression: Arc::clone(&self.source),
+            reason,
+        };
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.add_variable_from_value("input", to_cel(scope.input));
         context.add_variable_from_value("context", to_cel(scope.context));
-        let steps: HashMap<String, cel::Value> =
-            scope.steps.iter().map(|(name, result)| (name.clone(), to_cel(result))).collect();
+        let steps: HashMap<String, cel::Value> = scope
+            .steps
+            .iter()
+            .map(|(name, result)| (name.clone(), to_cel(result)))
+            .collect();
         context.add_variable_from_value("steps", steps);
-        let value = self.program.execute(&context).map_err(|error| failed(error.to_string()))?;
+        let value = self
+            .program
+            .execute(&context)
+            .map_err(|error| failed(error.to_string()))?;
         value.json().map_err(|error| failed(error.to_string()))
     }
 }
@@ -175,9 +190,11 @@ impl Template {
         match self {
             Self::Literal(value) => Ok(Value::clone(value)),
             Self::Computed(expression) => expression.evaluate(scope),
-            Self::Array(items) => {
-                items.iter().map(|item| item.compute(scope)).collect::<Result<_, _>>().map(Value::Array)
-            }
+            Self::Array(items) => items
+                .iter()
+                .map(|item| item.compute(scope))
+                .collect::<Result<_, _>>()
+                .map(Value::Array),
             Self::Object(fields) => fields
                 .iter()
                 .map(|(name, field)| Ok((name.clone(), field.compute(scope)?)))
@@ -200,8 +217,10 @@ fn to_cel(value: &Value) -> cel::Value {
         Value::String(text) => cel::Value::String(Arc::new(text.clone())),
         Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(to_cel).collect())),
         Value::Object(fields) => {
-            let fields: HashMap<String, cel::Value> =
-                fields.iter().map(|(name, field)| (name.clone(), to_cel(field))).collect();
+            let fields: HashMap<String, cel::Value> = fields
+                .iter()
+                .map(|(name, field)| (name.clone(), to_cel(field)))
+                .collect();
             fields.into()
         }
     }
@@ -241,7 +260,10 @@ mod tests {
 
     #[test]
     fn whole_numbers_compare_with_fractions() {
-        assert_eq!(evaluate(&json!({"$cel": "context.total > 100.0"})), Ok(json!(true)));
+        assert_eq!(
+            evaluate(&json!({"$cel": "context.total > 100.0"})),
+            Ok(json!(true))
+        );
     }
 
     #[test]

@@ -79,7 +79,9 @@ impl Name {
         let ok = !bytes.is_empty()
             && bytes.len() <= Self::MAX_BYTES
             && bytes[0].is_ascii_alphanumeric()
-            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
         if ok {
             Ok(Self(text.into()))
         } else {

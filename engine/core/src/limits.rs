@@ -11,16 +11,28 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
     /// Bytes of all linear memories together.
-    #[serde(skip_serializing_if = "Option::is_none", rename = "memory", with = "size")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        rename = "memory",
+        with = "size"
+    )]
     pub memory_bytes: Option<u64>,
     /// Bytes of a result, a context patch, or failure details.
-    #[serde(skip_serializing_if = "Option::is_none", rename = "payload", with = "size")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        rename = "payload",
+        with = "size"
+    )]
     pub payload_bytes: Option<u64>,
     /// Bytes that a call may write to the saga's log.
     #[serde(skip_serializing_if = "Option::is_none", rename = "log", with = "size")]
     pub log_bytes: Option<u64>,
     /// Bytes of the body of a response to an outgoing request.
-    #[serde(skip_serializing_if = "Option::is_none", rename = "response", with = "size")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        rename = "response",
+        with = "size"
+    )]
     pub response_bytes: Option<u64>,
     /// Outgoing requests.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +94,10 @@ mod tests {
             serde_json::from_str(r#"{"fuel": 7, "memory": "32MiB"}"#).expect("limits");
         assert_eq!(limits.memory_bytes, Some(32 * 1024 * 1024));
         let text = serde_json::to_string(&limits).expect("JSON");
-        assert_eq!(serde_json::from_str::<Limits>(&text).expect("limits"), limits);
+        assert_eq!(
+            serde_json::from_str::<Limits>(&text).expect("limits"),
+            limits
+        );
         assert!(serde_json::from_str::<Limits>(r#"{"fule": 7}"#).is_err());
         assert!(parse_size("much").is_err());
     }

@@ -36,7 +36,10 @@ impl RetryPolicy {
     /// Policy of a compensation that names none: an undo is worth more tries than a do.
     #[must_use]
     pub const fn for_compensate() -> Self {
-        Self { max_attempts: 10, ..Self::for_act() }
+        Self {
+            max_attempts: 10,
+            ..Self::for_act()
+        }
     }
 
     /// How long to wait after `failures` failed attempts, or `None` when they were the last.
@@ -56,9 +59,12 @@ impl RetryPolicy {
         }
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let longest = self.max_interval.as_secs_f64();
-        let plain = (self.initial_interval.as_secs_f64() * self.multiplier.powi(exponent)).min(longest);
+        let plain =
+            (self.initial_interval.as_secs_f64() * self.multiplier.powi(exponent)).min(longest);
         let spread = 1.0 + self.jitter * unit_interval(saga, step, direction, failures);
-        Some(Duration::from_secs_f64((plain * spread).clamp(0.0, longest)))
+        Some(Duration::from_secs_f64(
+            (plain * spread).clamp(0.0, longest),
+        ))
     }
 }
 
@@ -84,10 +90,19 @@ mod tests {
 
     #[test]
     fn waits_grow_up_to_the_longest_and_then_end() {
-        let policy = RetryPolicy { jitter: 0.0, max_attempts: 4, max_interval: Duration::from_millis(500), ..RetryPolicy::for_act() };
+        let policy = RetryPolicy {
+            jitter: 0.0,
+            max_attempts: 4,
+            max_interval: Duration::from_millis(500),
+            ..RetryPolicy::for_act()
+        };
         let saga = SagaId::from_parts(1, &[0; 10]);
         let waits: Vec<_> = (1..=4)
-            .map(|n| policy.wait_after(n, saga, &step(), Direction::Act).map(|d| d.as_millis()))
+            .map(|n| {
+                policy
+                    .wait_after(n, saga, &step(), Direction::Act)
+                    .map(|d| d.as_millis())
+            })
             .collect();
         assert_eq!(waits, [Some(200), Some(400), Some(500), None]);
     }

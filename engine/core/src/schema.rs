@@ -36,7 +36,11 @@ impl Schema {
             .take(MAX_PROBLEMS)
             .map(|error| Problem::new(error.instance_path().as_str(), error.to_string()))
             .collect();
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
     }
 }
 

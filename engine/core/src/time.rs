@@ -77,7 +77,9 @@ impl TryFrom<String> for Timestamp {
 
 /// A text that is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a length of time: expected a number with a unit, for example \"200ms\", \"10s\", \"1h 30m\"")]
+#[error(
+    "`{0}` is not a length of time: expected a number with a unit, for example \"200ms\", \"10s\", \"1h 30m\""
+)]
 pub struct DurationError(String);
 
 /// Reads a length of time such as `200ms`, `10s`, `1h 30m` or `7d`.
@@ -120,7 +122,10 @@ mod tests {
         assert_eq!(ms("7d"), Ok(604_800_000));
         assert_eq!(ms("1d 2h"), Ok(93_600_000));
         for wrong in ["", "10", "ten seconds", "-5s", "d", "99999999999d"] {
-            assert!(ms(wrong).is_err(), "{wrong:?} was taken for a length of time");
+            assert!(
+                ms(wrong).is_err(),
+                "{wrong:?} was taken for a length of time"
+            );
         }
     }
 

@@ -58,8 +58,12 @@ pub struct Components {
 
 impl Components {
     pub(crate) async fn open(journal: Arc<dyn Journal>, host: Host) -> Result<Self, JournalError> {
-        let components =
-            Self { journal, host, entries: RwLock::default(), changing: Mutex::new(()) };
+        let components = Self {
+            journal,
+            host,
+            entries: RwLock::default(),
+            changing: Mutex::new(()),
+        };
         let mut after = None;
         loop {
             let page = components.list(PageRequest { after, limit: PAGE }).await?;
@@ -100,15 +104,22 @@ impl Components {
         };
         let component = match activation {
             Activation::Done(component) => component,
-            Activation::NotFound | Activation::Outdated { .. } => {
-                self.journal.component(name).await?.ok_or_else(|| JournalError::Corrupt {
+            Activation::NotFound | Activation::Outdated { .. } => self
+                .journal
+                .component(name)
+                .await?
+                .ok_or_else(|| JournalError::Corrupt {
                     what: format!("component `{name}`"),
                     reason: "it is not there right after a version of it was stored".to_owned(),
-                })?
-            }
+                })?,
         };
         self.remember(&component).await?;
-        Ok(Uploaded { version, made, component, warnings: prepared.warnings })
+        Ok(Uploaded {
+            version,
+            made,
+            component,
+            warnings: prepared.warnings,
+        })
     }
 
     /// A component.
@@ -143,7 +154,11 @@ impl Components {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn version(&self, name: &Name, version: u32) -> Result<Option<ComponentVersion>, JournalError> {
+    pub async fn version(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Option<ComponentVersion>, JournalError> {
         self.journal.component_version(name, version).await
     }
 
@@ -188,7 +203,10 @@ impl Components {
 
     /// What a component is granted.
     pub(crate) fn policy(&self, name: &Name) -> Arc<Policy> {
-        self.read().get(name).map(|entry| Arc::clone(&entry.policy)).unwrap_or_default()
+        self.read()
+            .get(name)
+            .map(|entry| Arc::clone(&entry.policy))
+            .unwrap_or_default()
     }
 
     /// Whether anybody ever uploaded it.
@@ -205,7 +223,10 @@ impl Components {
                 .map(|version| (version.version, version.digest)),
             None => None,
         };
-        let entry = Entry { active, policy: Arc::new(row.policy.clone()) };
+        let entry = Entry {
+            active,
+            policy: Arc::new(row.policy.clone()),
+        };
         self.write().insert(row.name.clone(), entry);
         Ok(())
     }

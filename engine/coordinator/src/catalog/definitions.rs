@@ -28,8 +28,17 @@ struct Cache {
 }
 
 impl Definitions {
-    pub(crate) fn new(journal: Arc<dyn Journal>, components: Arc<Components>, max_parsed: usize) -> Self {
-        Self { journal, components, cache: Mutex::default(), max_parsed }
+    pub(crate) fn new(
+        journal: Arc<dyn Journal>,
+        components: Arc<Components>,
+        max_parsed: usize,
+    ) -> Self {
+        Self {
+            journal,
+            components,
+            cache: Mutex::default(),
+            max_parsed,
+        }
     }
 
     /// Checks a definition whole and stores it as a new version; one that says the same as the
@@ -51,8 +60,10 @@ impl Definitions {
                 return Err(Invalid { problems }.into());
             }
         };
-        let (version, made) =
-            self.journal.put_definition(name, definition.digest(), document, clock::now()).await?;
+        let (version, made) = self
+            .journal
+            .put_definition(name, definition.digest(), document, clock::now())
+            .await?;
         let mut cache = self.lock();
         let latest = cache.latest.entry(name.clone()).or_default();
         *latest = (*latest).max(version.version);
@@ -92,7 +103,9 @@ impl Definitions {
         {
             return Ok(Some((version, definition)));
         }
-        let Some(stored) = self.journal.definition(name, wanted).await? else { return Ok(None) };
+        let Some(stored) = self.journal.definition(name, wanted).await? else {
+            return Ok(None);
+        };
         let definition = self.parse(&stored)?;
         let mut cache = self.lock();
         if version.is_none() {
@@ -103,7 +116,11 @@ impl Definitions {
     }
 
     /// The version that a saga executes already.
-    pub(crate) async fn parsed(&self, name: &Name, version: u32) -> Result<Arc<Definition>, ReadError> {
+    pub(crate) async fn parsed(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Arc<Definition>, ReadError> {
         match self.for_start(name, Some(version)).await? {
             Some((_, definition)) => Ok(definition),
             None => Err(ReadError::Definition {
@@ -115,13 +132,13 @@ impl Definitions {
     }
 
     fn parse(&self, stored: &DefinitionVersion) -> Result<Arc<Definition>, ReadError> {
-        Definition::parse(&stored.name, &stored.document).map(Arc::new).map_err(|invalid| {
-            ReadError::Definition {
+        Definition::parse(&stored.name, &stored.document)
+            .map(Arc::new)
+            .map_err(|invalid| ReadError::Definition {
                 name: stored.name.clone(),
                 version: stored.version,
                 reason: invalid.to_string(),
-            }
-        })
+            })
     }
 
     fn cached(&self, name: &Name, version: u32) -> Option<Arc<Definition>> {
@@ -146,8 +163,15 @@ impl Definitions {
     }
 
     fn find_components(&self, steps: Option<&Value>, pointer: &str, problems: &mut Vec<Problem>) {
-        for (index, entry) in steps.and_then(Value::as_array).into_iter().flatten().enumerate() {
-            let Some(text) = entry.get("component").and_then(Value::as_str) else { continue };
+        for (index, entry) in steps
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let Some(text) = entry.get("component").and_then(Value::as_str) else {
+                continue;
+            };
             if let Ok(name) = Name::new(text)
                 && !self.components.exists(&name)
             {

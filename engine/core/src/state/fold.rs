@@ -52,11 +52,26 @@ impl State {
     ///
     /// # Errors
     /// When the record is not the first one of a journal.
-    pub fn begin(id: SagaId, definition: Arc<Definition>, record: &Record) -> Result<Self, FoldError> {
+    pub fn begin(
+        id: SagaId,
+        definition: Arc<Definition>,
+        record: &Record,
+    ) -> Result<Self, FoldError> {
         if record.seq != 1 {
-            return Err(FoldError::Gap { saga: id, expected: 1, found: record.seq });
+            return Err(FoldError::Gap {
+                saga: id,
+                expected: 1,
+                found: record.seq,
+            });
         }
-        let Event::SagaStarted { version, input, tags, deadline, .. } = &record.event else {
+        let Event::SagaStarted {
+            version,
+            input,
+            tags,
+            deadline,
+            ..
+        } = &record.event
+        else {
             return Err(FoldError::Illegal {
                 saga: id,
                 seq: 1,
@@ -87,14 +102,19 @@ impl State {
     /// When the record cannot stand there.
     pub fn apply(&mut self, record: &Record) -> Result<(), FoldError> {
         if record.seq != self.seq + 1 {
-            return Err(FoldError::Gap { saga: self.id, expected: self.seq + 1, found: record.seq });
+            return Err(FoldError::Gap {
+                saga: self.id,
+                expected: self.seq + 1,
+                found: record.seq,
+            });
         }
-        self.apply_event(&record.event, record.at).map_err(|state| FoldError::Illegal {
-            saga: self.id,
-            seq: record.seq,
-            event: record.event.kind(),
-            state,
-        })?;
+        self.apply_event(&record.event, record.at)
+            .map_err(|state| FoldError::Illegal {
+                saga: self.id,
+                seq: record.seq,
+                event: record.event.kind(),
+                state,
+            })?;
         self.seq = record.seq;
         self.updated_at = record.at;
         Ok(())
@@ -103,13 +123,24 @@ impl State {
     fn apply_event(&mut self, event: &Event, at: Timestamp) -> Result<(), String> {
         let phase = self.phase;
         match (phase, event) {
-            (Phase::Forward, Event::ActStarted { step, attempt, pin, arguments, previous }) => {
+            (
+                Phase::Forward,
+                Event::ActStarted {
+                    step,
+                    attempt,
+                    pin,
+                    arguments,
+                    previous,
+                },
+            ) => {
                 if self.step(step).is_none() {
                     self.steps.push(StepState::reached(step.clone(), at));
                 }
                 let state = self.step_mut(step)?;
                 let fresh = state.attempts == 0 && state.finished_at.is_none();
-                if !(fresh || matches!(state.act, Act::Backoff { .. })) || *attempt != state.attempts + 1 {
+                if !(fresh || matches!(state.act, Act::Backoff { .. }))
+                    || *attempt != state.attempts + 1
+                {
                     return Err(state.words());
                 }
                 state.act = Act::Running;
@@ -120,10 +151,19 @@ impl State {
             }
             (
                 Phase::Forward | Phase::Backward,
-                Event::ActCompleted { step, attempt, result, context_patch, metering, requests: _ },
+                Event::ActCompleted {
+                    step,
+                    attempt,
+                    result,
+                    context_patch,
+                    metering,
+                    requests: _,
+                },
             ) => {
                 let state = self.running_act(step, *attempt)?;
-                state.act = Act::Completed { result: Arc::clone(result) };
+                state.act = Act::Completed {
+                    result: Arc::clone(result),
+                };
                 state.metering.add(metering);
                 state.finished_at = Some(at);
                 if let Some(patch) = context_patch {
@@ -132,7 +172,15 @@ impl State {
             }
             (
                 Phase::Forward | Phase::Backward,
-                Event::ActFailed { step, attempt, failure, evidence, retry_at, metering, .. },
+                Event::ActFailed {
+                    step,
+                    attempt,
+                    failure,
+                    evidence,
+                    retry_at,
+                    metering,
+                    ..
+                },
             ) => {
                 let state = self.running_act(step, *attempt)?;
                 state.failures += 1;
@@ -183,7 +231,10 @@ impl State {
             }
             (Phase::Backward, Event::CompensationStarted { step, attempt }) => {
                 let state = self.step_mut(step)?;
-                let ready = matches!(state.compensation.progress, Progress::None | Progress::Backoff { .. });
+                let ready = matches!(
+                    state.compensation.progress,
+                    Progress::None | Progress::Backoff { .. }
+                );
                 let over = matches!(state.act, Act::Completed { .. } | Act::Failed);
                 if !(ready && over) || *attempt != state.compensation.attempts + 1 {
                     return Err(state.words());
@@ -191,13 +242,31 @@ impl State {
                 state.compensation.progress = Progress::Running;
                 state.compensation.attempts = *attempt;
             }
-            (Phase::Backward, Event::CompensationCompleted { step, attempt, metering, requests: _ }) => {
+            (
+                Phase::Backward,
+                Event::CompensationCompleted {
+                    step,
+                    attempt,
+                    metering,
+                    requests: _,
+                },
+            ) => {
                 let state = self.running_compensation(step, *attempt)?;
                 state.compensation.progress = Progress::Completed;
                 state.compensation.metering.add(metering);
                 state.compensation.finished_at = Some(at);
             }
-            (Phase::Backward, Event::CompensationFailed { step, attempt, failure, retry_at, metering, .. }) => {
+            (
+                Phase::Backward,
+                Event::CompensationFailed {
+                    step,
+                    attempt,
+                    failure,
+                    retry_at,
+                    metering,
+                    ..
+                },
+            ) => {
                 let state = self.running_compensation(step, *attempt)?;
                 let compensation = &mut state.compensation;
                 compensation.failures += 1;
@@ -227,7 +296,11 @@ impl State {
             (Phase::Backward, Event::SagaCompensated) => self.phase = Phase::Compensated,
             (Phase::Backward, Event::SagaStuck) => self.phase = Phase::Stuck,
             (
-                Phase::Forward | Phase::Backward | Phase::Completed | Phase::Compensated | Phase::Stuck,
+                Phase::Forward
+                | Phase::Backward
+                | Phase::Completed
+                | Phase::Compensated
+                | Phase::Stuck,
                 _,
             ) => return Err(format!("while the saga is {}", self.status())),
         }
@@ -243,12 +316,21 @@ impl State {
 
     fn running_act(&mut self, path: &StepPath, attempt: u32) -> Result<&mut StepState, String> {
         let step = self.step_mut(path)?;
-        if step.act == Act::Running && step.attempts == attempt { Ok(step) } else { Err(step.words()) }
+        if step.act == Act::Running && step.attempts == attempt {
+            Ok(step)
+        } else {
+            Err(step.words())
+        }
     }
 
-    fn running_compensation(&mut self, path: &StepPath, attempt: u32) -> Result<&mut StepState, String> {
+    fn running_compensation(
+        &mut self,
+        path: &StepPath,
+        attempt: u32,
+    ) -> Result<&mut StepState, String> {
         let step = self.step_mut(path)?;
-        if step.compensation.progress == Progress::Running && step.compensation.attempts == attempt {
+        if step.compensation.progress == Progress::Running && step.compensation.attempts == attempt
+        {
             Ok(step)
         } else {
             Err(step.words())
@@ -272,7 +354,8 @@ fn interrupted() -> Failure {
     Failure {
         kind: FailureKind::Retryable,
         code: "interrupted".to_owned(),
-        message: "the engine ended while the attempt ran, and the saga was going backward".to_owned(),
+        message: "the engine ended while the attempt ran, and the saga was going backward"
+            .to_owned(),
         details: None,
     }
 }

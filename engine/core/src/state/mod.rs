@@ -86,7 +86,11 @@ impl State {
     ///
     /// # Errors
     /// When the records are not a journal that this engine, or an earlier one, wrote.
-    pub fn fold(id: SagaId, definition: Arc<Definition>, records: &[Record]) -> Result<Self, FoldError> {
+    pub fn fold(
+        id: SagaId,
+        definition: Arc<Definition>,
+        records: &[Record],
+    ) -> Result<Self, FoldError> {
         let (first, rest) = records.split_first().ok_or(FoldError::Empty { saga: id })?;
         let mut state = Self::begin(id, definition, first)?;
         rest.iter().try_for_each(|record| state.apply(record))?;
@@ -103,7 +107,11 @@ impl State {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let deadline = self.deadline.filter(|_| self.phase == Phase::Forward);
-        self.steps.iter().filter_map(StepState::backoff_until).chain(deadline).min()
+        self.steps
+            .iter()
+            .filter_map(StepState::backoff_until)
+            .chain(deadline)
+            .min()
     }
 
     /// Results of the completed steps by name, for expressions.

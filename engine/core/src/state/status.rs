@@ -64,7 +64,9 @@ impl fmt::Display for Status {
 
 /// A text that is no [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a status: expected one of running, waiting, compensating, completed, compensated, stuck")]
+#[error(
+    "`{0}` is not a status: expected one of running, waiting, compensating, completed, compensated, stuck"
+)]
 pub struct StatusError(String);
 
 impl FromStr for Status {
@@ -86,7 +88,11 @@ impl State {
             Phase::Forward => {
                 let waits = self.steps.iter().any(|step| step.backoff_until().is_some());
                 let runs = self.steps.iter().any(StepState::is_running);
-                if waits && !runs { Status::Waiting } else { Status::Running }
+                if waits && !runs {
+                    Status::Waiting
+                } else {
+                    Status::Running
+                }
             }
             Phase::Backward => Status::Compensating,
             Phase::Completed => Status::Completed,

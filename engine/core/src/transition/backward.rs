@@ -29,13 +29,17 @@ impl Turn {
                 Progress::Completed | Progress::Failed | Progress::Skipped(_) => continue,
                 Progress::Running => return Ok(()),
                 Progress::Backoff { until } if until > self.now => return Ok(()),
-                Progress::Backoff { .. } => {
-                    Event::CompensationStarted { attempt: step.compensation.attempts + 1, step: path }
-                }
+                Progress::Backoff { .. } => Event::CompensationStarted {
+                    attempt: step.compensation.attempts + 1,
+                    step: path,
+                },
                 Progress::None => match self.need(step) {
                     Need::Nothing => continue,
                     Need::Skip(reason) => Event::CompensationSkipped { step: path, reason },
-                    Need::Undo => Event::CompensationStarted { step: path, attempt: 1 },
+                    Need::Undo => Event::CompensationStarted {
+                        step: path,
+                        attempt: 1,
+                    },
                 },
             };
             let waits = matches!(event, Event::CompensationStarted { .. });
@@ -46,7 +50,11 @@ impl Turn {
         }
         let failed = |step: &StepState| step.compensation.progress == Progress::Failed;
         let stuck = self.state.steps.iter().any(failed);
-        self.emit(if stuck { Event::SagaStuck } else { Event::SagaCompensated })
+        self.emit(if stuck {
+            Event::SagaStuck
+        } else {
+            Event::SagaCompensated
+        })
     }
 
     /// Every completed step is undone, and every step that was started and may have had an effect.
@@ -57,9 +65,15 @@ impl Turn {
         if matches!(step.act, Act::Completed { .. }) {
             return Need::Undo;
         }
-        let policy = self.state.definition.step(step.path.as_str()).map(|step| step.compensate.failed);
+        let policy = self
+            .state
+            .definition
+            .step(step.path.as_str())
+            .map(|step| step.compensate.failed);
         match (policy.unwrap_or_default(), step.evidence) {
-            (CompensateFailed::Always, _) | (CompensateFailed::Auto, Evidence::Possible) => Need::Undo,
+            (CompensateFailed::Always, _) | (CompensateFailed::Auto, Evidence::Possible) => {
+                Need::Undo
+            }
             (CompensateFailed::Auto, Evidence::Unchanged) => Need::Skip(SkipReason::NoEffect),
             (CompensateFailed::Never, _) => Need::Skip(SkipReason::Definition),
         }
@@ -72,16 +86,29 @@ impl Turn {
         attempt: u32,
         report: Report,
     ) -> Result<(), TransitionError> {
-        let not_running =
-            || TransitionError::NotRunning { saga: self.state.id, step: step.clone(), attempt };
+        let not_running = || TransitionError::NotRunning {
+            saga: self.state.id,
+            step: step.clone(),
+            attempt,
+        };
         let compensation = &self.state.step(&step).ok_or_else(not_running)?.compensation;
         if compensation.progress != Progress::Running || compensation.attempts != attempt {
             return Err(not_running());
         }
         let failures = compensation.failures + 1;
-        let Report { ended, metering, requests, evidence: _ } = report;
+        let Report {
+            ended,
+            metering,
+            requests,
+            evidence: _,
+        } = report;
         let event = match ended {
-            Ended::Completed(_) => Event::CompensationCompleted { step, attempt, metering, requests },
+            Ended::Completed(_) => Event::CompensationCompleted {
+                step,
+                attempt,
+                metering,
+                requests,
+            },
             Ended::Failed { failure, certainty } => Event::CompensationFailed {
                 retry_at: self.retry_at(&step, &failure, failures, Direction::Compensate),
                 step,

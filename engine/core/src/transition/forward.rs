@@ -36,13 +36,20 @@ impl Turn {
                 Progress::Done(_) => return self.emit(Event::SagaCompleted),
                 Progress::Failed(error) => return self.emit(Event::SagaFailed { error, by: None }),
                 // Each start changes the state, so this ends.
-                Progress::Ready(ready) => ready.into_iter().try_for_each(|ready| self.begin(ready, env))?,
+                Progress::Ready(ready) => ready
+                    .into_iter()
+                    .try_for_each(|ready| self.begin(ready, env))?,
             }
         }
     }
 }
 
-fn node<'a>(node: &'a Node, previous: Option<StepPath>, state: &State, now: Timestamp) -> Progress<'a> {
+fn node<'a>(
+    node: &'a Node,
+    previous: Option<StepPath>,
+    state: &State,
+    now: Timestamp,
+) -> Progress<'a> {
     match node {
         Node::Step(step) => super::step::progress(step, previous, state, now),
     }

@@ -45,7 +45,7 @@ pub enum Starts {
 }
 
 /// Knows which version of each component is active.
-pub trait Components {
+pub trait Components: Sync {
     /// Number and digest of the version that a saga's step takes when it first starts. `None` when
     /// there is no such component, or none of its versions is active.
     fn active(&self, component: &Name, saga: SagaId) -> Option<(u32, Digest)>;
@@ -156,9 +156,15 @@ pub enum TransitionError {
 ///
 /// # Errors
 /// When the input does not fit the definition.
-pub fn start(definition: &Arc<Definition>, saga: NewSaga, env: &Env<'_>) -> Result<Turn, StartError> {
+pub fn start(
+    definition: &Arc<Definition>,
+    saga: NewSaga,
+    env: &Env<'_>,
+) -> Result<Turn, StartError> {
     if let Some(schema) = &definition.input_schema {
-        schema.check(&saga.input).map_err(|problems| StartError::Input { problems })?;
+        schema
+            .check(&saga.input)
+            .map_err(|problems| StartError::Input { problems })?;
     }
     let event = Event::SagaStarted {
         definition: definition.name.clone(),
@@ -167,9 +173,17 @@ pub fn start(definition: &Arc<Definition>, saga: NewSaga, env: &Env<'_>) -> Resu
         tags: saga.tags,
         deadline: definition.deadline.map(|length| env.now.after(length)),
     };
-    let record = Record { seq: 1, at: env.now, event };
+    let record = Record {
+        seq: 1,
+        at: env.now,
+        event,
+    };
     let state = State::begin(saga.id, Arc::clone(definition), &record)?;
-    let mut turn = Turn { records: vec![record], state, now: env.now };
+    let mut turn = Turn {
+        records: vec![record],
+        state,
+        now: env.now,
+    };
     turn.advance(env)?;
     Ok(turn)
 }
@@ -179,10 +193,22 @@ pub fn start(definition: &Arc<Definition>, saga: NewSaga, env: &Env<'_>) -> Resu
 /// # Errors
 /// When the input does not fit the state. Nothing has changed then.
 pub fn transition(state: &State, input: Input, env: &Env<'_>) -> Result<Turn, TransitionError> {
-    let mut turn = Turn { records: Vec::new(), state: state.clone(), now: env.now };
+    let mut turn = Turn {
+        records: Vec::new(),
+        state: state.clone(),
+        now: env.now,
+    };
     match input {
-        Input::ActReturned { step, attempt, report } => turn.act_returned(step, attempt, report)?,
-        Input::CompensationReturned { step, attempt, report } => {
+        Input::ActReturned {
+            step,
+            attempt,
+            report,
+        } => turn.act_returned(step, attempt, report)?,
+        Input::CompensationReturned {
+            step,
+            attempt,
+            report,
+        } => {
             turn.compensation_returned(step, attempt, report)?;
         }
         Input::Tick => {}
@@ -198,12 +224,20 @@ impl Turn {
     /// The turn in which nothing happens.
     #[must_use]
     pub fn nothing(state: &State) -> Self {
-        Self { records: Vec::new(), state: state.clone(), now: state.updated_at }
+        Self {
+            records: Vec::new(),
+            state: state.clone(),
+            now: state.updated_at,
+        }
     }
 
     /// Decides an event: it is recorded, and the state is what it makes of it.
     fn emit(&mut self, event: Event) -> Result<(), FoldError> {
-        let record = Record { seq: self.state.seq + 1, at: self.now, event };
+        let record = Record {
+            seq: self.state.seq + 1,
+            at: self.now,
+            event,
+        };
         self.state.apply(&record)?;
         self.records.push(record);
         Ok(())
@@ -249,8 +283,16 @@ impl Turn {
             });
         }
         let message = reason.unwrap_or_else(|| "no reason was given".to_owned());
-        let error = SagaError { step: None, code: "cancelled".to_owned(), message, details: None };
-        Ok(self.emit(Event::SagaFailed { error, by: Some(by) })?)
+        let error = SagaError {
+            step: None,
+            code: "cancelled".to_owned(),
+            message,
+            details: None,
+        };
+        Ok(self.emit(Event::SagaFailed {
+            error,
+            by: Some(by),
+        })?)
     }
 
     /// Marks every call that ran as cut off.
@@ -263,10 +305,16 @@ impl Turn {
             .filter_map(|step| {
                 let path = step.path.clone();
                 if step.act == Act::Running {
-                    Some(Event::ActInterrupted { step: path, attempt: step.attempts })
+                    Some(Event::ActInterrupted {
+                        step: path,
+                        attempt: step.attempts,
+                    })
                 } else if step.compensation.progress == CompensationProgress::Running {
                     let attempt = step.compensation.attempts;
-                    Some(Event::CompensationInterrupted { step: path, attempt })
+                    Some(Event::CompensationInterrupted {
+                        step: path,
+                        attempt,
+                    })
                 } else {
                     None
                 }

@@ -1,5 +1,6 @@
 //! A step going forward: starting it, and what follows from what its act returned.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::forward::{Progress, Ready};
@@ -20,11 +21,19 @@ pub(super) fn progress<'a>(
 ) -> Progress<'a> {
     let path = StepPath::root(&step.name);
     let Some(reached) = state.step(&path) else {
-        return Progress::Ready(vec![Ready { step, path, previous }]);
+        return Progress::Ready(vec![Ready {
+            step,
+            path,
+            previous,
+        }]);
     };
     match &reached.act {
         Act::Running => Progress::Busy,
-        Act::Backoff { until } if *until <= now => Progress::Ready(vec![Ready { step, path, previous }]),
+        Act::Backoff { until } if *until <= now => Progress::Ready(vec![Ready {
+            step,
+            path,
+            previous,
+        }]),
         Act::Backoff { .. } => Progress::Busy,
         Act::Completed { .. } => Progress::Done(Some(path)),
         Act::Failed => {
@@ -42,7 +51,11 @@ pub(super) fn progress<'a>(
 impl Turn {
     /// Starts a step's next attempt, or fails the step when it cannot be started.
     pub(super) fn begin(&mut self, ready: Ready<'_>, env: &Env<'_>) -> Result<(), FoldError> {
-        let Ready { step, path, previous } = ready;
+        let Ready {
+            step,
+            path,
+            previous,
+        } = ready;
         let event = match self.state.step(&path) {
             // Retries keep version and arguments: an attempt is the same call once more.
             Some(reached) => match &reached.pin {
@@ -57,7 +70,10 @@ impl Turn {
             },
             None => match self.first_attempt(step, path.clone(), previous, env) {
                 Ok(event) => event,
-                Err(failure) => Event::StepFailed { step: path, failure },
+                Err(failure) => Event::StepFailed {
+                    step: path,
+                    failure,
+                },
             },
         };
         self.emit(event)
@@ -70,26 +86,45 @@ impl Turn {
         previous: Option<StepPath>,
         env: &Env<'_>,
     ) -> Result<Event, Failure> {
-        let arguments = if step.arguments.is_literal() {
-            step.arguments.evaluate(Scope { input: &self.state.input, context: &self.state.context, steps: &std::collections::HashMap::new() })
+        // Most arguments are literals: they need no look at what the other steps left.
+        let steps = if step.arguments.is_literal() {
+            HashMap::new()
         } else {
-            let steps = self.state.results();
-            step.arguments.evaluate(Scope {
-                input: &self.state.input,
-                context: &self.state.context,
-                steps: &steps,
-            })
-        }
-        .map_err(|error| permanent("expression-failed", error.to_string()))?;
-        let (version, digest) =
-            env.components.active(&step.component, self.state.id).ok_or_else(|| {
+            self.state.results()
+        };
+        let scope = Scope {
+            input: &self.state.input,
+            context: &self.state.context,
+            steps: &steps,
+        };
+        let arguments = step
+            .arguments
+            .evaluate(scope)
+            .map_err(|error| permanent("expression-failed", error.to_string()))?;
+        let (version, digest) = env
+            .components
+            .active(&step.component, self.state.id)
+            .ok_or_else(|| {
                 permanent(
                     "component-unavailable",
-                    format!("component `{}` has no active version: upload or activate one", step.component),
+                    format!(
+                        "component `{}` has no active version: upload or activate one",
+                        step.component
+                    ),
                 )
             })?;
-        let pin = Pin { component: step.component.clone(), version, digest };
-        Ok(Event::ActStarted { step: path, attempt: 1, pin, arguments, previous })
+        let pin = Pin {
+            component: step.component.clone(),
+            version,
+            digest,
+        };
+        Ok(Event::ActStarted {
+            step: path,
+            attempt: 1,
+            pin,
+            arguments,
+            previous,
+        })
     }
 
     /// An attempt of an act ended.
@@ -99,16 +134,25 @@ impl Turn {
         attempt: u32,
         report: Report,
     ) -> Result<(), TransitionError> {
-        let not_running =
-            || TransitionError::NotRunning { saga: self.state.id, step: step.clone(), attempt };
+        let not_running = || TransitionError::NotRunning {
+            saga: self.state.id,
+            step: step.clone(),
+            attempt,
+        };
         let reached = self.state.step(&step).ok_or_else(not_running)?;
         if reached.act != Act::Running || reached.attempts != attempt {
             return Err(not_running());
         }
         let failures = reached.failures + 1;
-        let Report { ended, metering, requests, mut evidence } = report;
+        let Report {
+            ended,
+            metering,
+            requests,
+            mut evidence,
+        } = report;
         let (failure, certainty) = match ended {
-            Ended::Completed(completion) => match self.oversized(completion.context_patch.as_ref()) {
+            Ended::Completed(completion) => match self.oversized(completion.context_patch.as_ref())
+            {
                 None => {
                     return Ok(self.emit(Event::ActCompleted {
                         step,
@@ -176,5 +220,10 @@ impl Turn {
 }
 
 fn permanent(code: &str, message: String) -> Failure {
-    Failure { kind: FailureKind::Permanent, code: code.to_owned(), message, details: None }
+    Failure {
+        kind: FailureKind::Permanent,
+        code: code.to_owned(),
+        message,
+        details: None,
+    }
 }

@@ -45,12 +45,28 @@ fn ending() -> impl Strategy<Value = Ending> {
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
-    (ending(), any::<bool>(), prop::bool::weighted(0.15), prop::bool::weighted(0.1), prop::bool::weighted(0.03))
-        .prop_map(|(ended, evidence, crash, twice, cancel)| Fate { ended, evidence, crash, twice, cancel })
+    (
+        ending(),
+        any::<bool>(),
+        prop::bool::weighted(0.15),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.03),
+    )
+        .prop_map(|(ended, evidence, crash, twice, cancel)| Fate {
+            ended,
+            evidence,
+            crash,
+            twice,
+            cancel,
+        })
 }
 
 fn document() -> impl Strategy<Value = Value> {
-    let step = (1u32..4, 1u32..4, prop::sample::select(vec!["auto", "always", "never"]));
+    let step = (
+        1u32..4,
+        1u32..4,
+        prop::sample::select(vec!["auto", "always", "never"]),
+    );
     (prop::collection::vec(step, 0..7), prop::bool::weighted(0.2)).prop_map(|(steps, deadline)| {
         let steps: Vec<_> = steps
             .into_iter()
@@ -145,7 +161,11 @@ fn explain(journal: &[Record], status: Status, policies: &BTreeMap<String, Strin
             Event::ActCompleted { step, .. } => {
                 completed.insert(step.to_string());
             }
-            Event::ActFailed { step, evidence: Evidence::Possible, .. }
+            Event::ActFailed {
+                step,
+                evidence: Evidence::Possible,
+                ..
+            }
             | Event::ActInterrupted { step, .. } => {
                 uncertain.insert(step.to_string());
             }
@@ -163,13 +183,22 @@ fn explain(journal: &[Record], status: Status, policies: &BTreeMap<String, Strin
             Event::CompensationSkipped { step, .. } => {
                 skipped.insert(step.to_string());
             }
-            Event::CompensationFailed { step, retry_at: None, .. } => {
+            Event::CompensationFailed {
+                step,
+                retry_at: None,
+                ..
+            } => {
                 gave_up.insert(step.to_string());
             }
             _ => {}
         }
     }
-    let mut reverse: Vec<_> = started.iter().rev().filter(|step| undo_order.contains(step)).cloned().collect();
+    let mut reverse: Vec<_> = started
+        .iter()
+        .rev()
+        .filter(|step| undo_order.contains(step))
+        .cloned()
+        .collect();
     reverse.dedup();
     assert_eq!(undo_order, reverse, "undone in reverse order of start");
     match status {
@@ -178,9 +207,16 @@ fn explain(journal: &[Record], status: Status, policies: &BTreeMap<String, Strin
             assert_eq!(completed.len(), policies.len(), "every step is done");
         }
         Status::Compensated | Status::Stuck => {
-            assert_eq!(status == Status::Stuck, !gave_up.is_empty(), "stuck if an undo gave up");
+            assert_eq!(
+                status == Status::Stuck,
+                !gave_up.is_empty(),
+                "stuck if an undo gave up"
+            );
             for step in &completed {
-                assert!(undone.contains(step) || gave_up.contains(step), "{step} was left done");
+                assert!(
+                    undone.contains(step) || gave_up.contains(step),
+                    "{step} was left done"
+                );
             }
             for step in started.iter().filter(|step| !completed.contains(*step)) {
                 let needs_undo = match policies[step].as_str() {
@@ -217,11 +253,17 @@ fn every_prefix_can_go_on(play: &Play) {
             match again.calls().into_iter().next() {
                 Some(call) => {
                     let done = report(Ended::Completed(Completion::default()), Evidence::Unchanged);
-                    again.give(returned(&call, done)).expect("what runs can return");
+                    again
+                        .give(returned(&call, done))
+                        .expect("what runs can return");
                 }
                 None => again.wake(),
             }
         }
-        assert!(again.state.status().is_settled(), "stopped at {:?}", again.state.status());
+        assert!(
+            again.state.status().is_settled(),
+            "stopped at {:?}",
+            again.state.status()
+        );
     }
 }

@@ -53,14 +53,28 @@ fn a_permanent_failure_undoes_the_completed_steps_in_reverse_order() {
     play.fails("d", "permanent", Evidence::Unchanged);
     assert_eq!(
         play.last_batch(),
-        ["act_failed d", "saga_failed", "compensation_skipped d", "compensation_started b"]
+        [
+            "act_failed d",
+            "saga_failed",
+            "compensation_skipped d",
+            "compensation_started b"
+        ]
     );
     play.undone("b");
-    assert_eq!(play.last_batch(), ["compensation_completed b", "compensation_started a"]);
+    assert_eq!(
+        play.last_batch(),
+        ["compensation_completed b", "compensation_started a"]
+    );
     play.undone("a");
-    assert_eq!(play.last_batch(), ["compensation_completed a", "saga_compensated"]);
+    assert_eq!(
+        play.last_batch(),
+        ["compensation_completed a", "saga_compensated"]
+    );
     let error = play.state.error.as_deref().expect("an error");
-    assert_eq!((error.step.as_ref().unwrap().as_str(), error.code.as_str()), ("d", "declined"));
+    assert_eq!(
+        (error.step.as_ref().unwrap().as_str(), error.code.as_str()),
+        ("d", "declined")
+    );
 }
 
 #[test]
@@ -84,7 +98,9 @@ fn a_definition_decides_whether_a_failed_step_is_undone() {
             {"step": "a", "component": "c", "compensate_failed": policy},
         ]}));
         play.fails("a", "permanent", evidence);
-        let starts = play.last_batch().contains(&"compensation_started a".to_owned());
+        let starts = play
+            .last_batch()
+            .contains(&"compensation_started a".to_owned());
         assert_eq!(starts, undone, "{policy} with {evidence:?}");
     }
 }
@@ -98,10 +114,20 @@ fn a_retryable_failure_is_retried_on_the_same_version_until_the_policy_gives_up(
     play.active_version = 2;
     play.fails("a", "retryable", Evidence::Unchanged);
     assert_eq!(play.state.status(), Status::Waiting);
-    assert_eq!(play.state.wake_at().expect("a backoff").since(play.now).as_millis(), 200);
+    assert_eq!(
+        play.state
+            .wake_at()
+            .expect("a backoff")
+            .since(play.now)
+            .as_millis(),
+        200
+    );
     play.wake();
     let second = play.call();
-    assert_eq!((first.pin.version, second.pin.version, second.attempt), (1, 1, 2));
+    assert_eq!(
+        (first.pin.version, second.pin.version, second.attempt),
+        (1, 1, 2)
+    );
     assert_eq!(first.idempotency_key, second.idempotency_key);
     play.fails("a", "retryable", Evidence::Unchanged);
     assert_eq!(play.state.status(), Status::Compensated);
@@ -139,7 +165,10 @@ fn a_compensation_that_gives_up_leaves_the_others_to_run_and_the_saga_stuck() {
     assert_eq!(play.state.status(), Status::Stuck);
     assert_eq!(play.step("b"), StepStatus::CompensationFailed);
     assert_eq!(play.step("a"), StepStatus::Compensated);
-    assert_eq!(play.state.error.as_deref().expect("an error").code, "declined");
+    assert_eq!(
+        play.state.error.as_deref().expect("an error").code,
+        "declined"
+    );
 }
 
 #[test]
@@ -173,7 +202,12 @@ fn an_expression_that_fails_is_a_definite_failure_of_its_step() {
     play.completes("a");
     assert_eq!(
         play.last_batch(),
-        ["act_completed a", "step_failed b", "saga_failed", "compensation_started a"]
+        [
+            "act_completed a",
+            "step_failed b",
+            "saga_failed",
+            "compensation_started a"
+        ]
     );
     let error = play.state.error.clone().expect("an error");
     assert_eq!(error.code, "expression-failed");
@@ -184,7 +218,10 @@ fn an_expression_that_fails_is_a_definite_failure_of_its_step() {
 fn a_component_without_an_active_version_fails_the_step() {
     let play = Play::of(json!({"steps": [{"step": "a", "component": "nobody"}]}));
     assert_eq!(play.state.status(), Status::Compensated);
-    assert_eq!(play.state.error.as_deref().expect("an error").code, "component-unavailable");
+    assert_eq!(
+        play.state.error.as_deref().expect("an error").code,
+        "component-unavailable"
+    );
 }
 
 #[test]
@@ -197,11 +234,17 @@ fn a_deadline_turns_the_saga_once_the_running_call_has_ended() {
     assert_eq!(play.last_batch(), ["saga_failed"]);
     assert_eq!(play.state.status(), Status::Compensating);
     play.completes("b");
-    assert_eq!(play.last_batch(), ["act_completed b", "compensation_started b"]);
+    assert_eq!(
+        play.last_batch(),
+        ["act_completed b", "compensation_started b"]
+    );
     play.undone("b");
     play.undone("a");
     assert_eq!(play.state.status(), Status::Compensated);
-    assert_eq!(play.state.error.as_deref().expect("an error").code, "deadline-exceeded");
+    assert_eq!(
+        play.state.error.as_deref().expect("an error").code,
+        "deadline-exceeded"
+    );
 }
 
 #[test]
@@ -214,17 +257,31 @@ fn a_cancelled_saga_gives_up_its_backoff_and_cannot_be_cancelled_again() {
     play.cancel().expect("a waiting saga can be cancelled");
     assert_eq!(
         play.last_batch(),
-        ["saga_failed", "compensation_skipped b", "compensation_started a"]
+        [
+            "saga_failed",
+            "compensation_skipped b",
+            "compensation_started a"
+        ]
     );
     let refused = play.cancel().expect_err("a compensating saga cannot");
-    assert!(refused.to_string().contains("running or waiting"), "{refused}");
+    assert!(
+        refused.to_string().contains("running or waiting"),
+        "{refused}"
+    );
 }
 
 #[test]
 fn a_context_that_grows_too_large_fails_the_step_and_undoes_it() {
     let mut play = Play::of(json!({"steps": [{"step": "a", "component": "c"}]}));
-    play.completes_with("a", json!(null), Some(json!({"big": "x".repeat(2 * 1024 * 1024)})));
-    assert_eq!(play.state.error.as_deref().expect("an error").code, "context-too-large");
+    play.completes_with(
+        "a",
+        json!(null),
+        Some(json!({"big": "x".repeat(2 * 1024 * 1024)})),
+    );
+    assert_eq!(
+        play.state.error.as_deref().expect("an error").code,
+        "context-too-large"
+    );
     assert_eq!(play.call().direction.as_str(), "compensate");
 }
 

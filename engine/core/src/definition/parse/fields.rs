@@ -17,12 +17,23 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Starts to read `value`, which has to be an object.
-    pub(super) fn new(value: &'a Value, pointer: &str, problems: &mut Vec<Problem>) -> Option<Self> {
+    pub(super) fn new(
+        value: &'a Value,
+        pointer: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
         let Some(object) = value.as_object() else {
-            problems.push(Problem::new(pointer, format!("expected an object, found {}", kind_of(value))));
+            problems.push(Problem::new(
+                pointer,
+                format!("expected an object, found {}", kind_of(value)),
+            ));
             return None;
         };
-        Some(Self { object, pointer: pointer.to_owned(), known: Vec::new() })
+        Some(Self {
+            object,
+            pointer: pointer.to_owned(),
+            known: Vec::new(),
+        })
     }
 
     /// Where a field of this object stands.
@@ -52,28 +63,50 @@ impl<'a> Fields<'a> {
         convert: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<T> {
         let value = self.take(field)?;
-        convert(value).map_err(|message| problems.push(Problem::new(self.place(field), message))).ok()
+        convert(value)
+            .map_err(|message| problems.push(Problem::new(self.place(field), message)))
+            .ok()
     }
 
-    pub(super) fn object(&mut self, field: &'static str, problems: &mut Vec<Problem>) -> Option<Fields<'a>> {
+    pub(super) fn object(
+        &mut self,
+        field: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Fields<'a>> {
         let value = self.take(field)?;
         Fields::new(value, &self.place(field), problems)
     }
 
-    pub(super) fn text(&mut self, field: &'static str, problems: &mut Vec<Problem>) -> Option<String> {
+    pub(super) fn text(
+        &mut self,
+        field: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<String> {
         self.convert(field, problems, |value| text_of(value).map(str::to_owned))
     }
 
-    pub(super) fn name(&mut self, field: &'static str, problems: &mut Vec<Problem>) -> Option<Name> {
+    pub(super) fn name(
+        &mut self,
+        field: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Name> {
         self.convert(field, problems, |value| {
             Name::new(text_of(value)?).map_err(|error| error.to_string())
         })
     }
 
-    pub(super) fn duration(&mut self, field: &'static str, problems: &mut Vec<Problem>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        field: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Duration> {
         self.convert(field, problems, |value| {
             let duration = parse_duration(text_of(value)?).map_err(|error| error.to_string())?;
-            if duration.is_zero() { Err("expected more than no time at all".to_owned()) } else { Ok(duration) }
+            if duration.is_zero() {
+                Err("expected more than no time at all".to_owned())
+            } else {
+                Ok(duration)
+            }
         })
     }
 
@@ -86,7 +119,9 @@ impl<'a> Fields<'a> {
     ) -> Option<u64> {
         self.convert(field, problems, |value| match value.as_u64() {
             Some(number) if (least..=most).contains(&number) => Ok(number),
-            _ => Err(format!("expected a whole number from {least} to {most}, found {value:.40}")),
+            _ => Err(format!(
+                "expected a whole number from {least} to {most}, found {value:.40}"
+            )),
         })
     }
 
@@ -99,7 +134,9 @@ impl<'a> Fields<'a> {
     ) -> Option<f64> {
         self.convert(field, problems, |value| match value.as_f64() {
             Some(number) if (least..=most).contains(&number) => Ok(number),
-            _ => Err(format!("expected a number from {least} to {most}, found {value:.40}")),
+            _ => Err(format!(
+                "expected a number from {least} to {most}, found {value:.40}"
+            )),
         })
     }
 
@@ -126,7 +163,9 @@ impl<'a> Fields<'a> {
 }
 
 fn text_of(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("expected a string, found {}", kind_of(value)))
+    value
+        .as_str()
+        .ok_or_else(|| format!("expected a string, found {}", kind_of(value)))
 }
 
 /// What a JSON value is, in words.
@@ -143,5 +182,9 @@ pub(super) const fn kind_of(value: &Value) -> &'static str {
 
 /// Names in backticks, separated by commas.
 pub(super) fn list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -26,21 +26,31 @@ struct Reader {
 }
 
 pub(super) fn definition(name: &Name, document: &Value) -> Result<Definition, Invalid> {
-    let mut reader = Reader { problems: Vec::new(), names: HashSet::new(), nodes: 0 };
+    let mut reader = Reader {
+        problems: Vec::new(),
+        names: HashSet::new(),
+        nodes: 0,
+    };
     let mut parts = None;
     if let Some(mut fields) = Fields::new(document, "", &mut reader.problems) {
         if let Some(own) = fields.name("name", &mut reader.problems)
             && own != *name
         {
-            reader.problem("/name", format!("expected `{name}`, the name it is stored under, or no name"));
+            reader.problem(
+                "/name",
+                format!("expected `{name}`, the name it is stored under, or no name"),
+            );
         }
-        let input_schema = fields.take("input_schema").and_then(|value| match Schema::compile(value) {
-            Ok(schema) => Some(schema),
-            Err(reason) => {
-                reader.problem("/input_schema", format!("not a JSON Schema: {reason}"));
-                None
-            }
-        });
+        let input_schema =
+            fields
+                .take("input_schema")
+                .and_then(|value| match Schema::compile(value) {
+                    Ok(schema) => Some(schema),
+                    Err(reason) => {
+                        reader.problem("/input_schema", format!("not a JSON Schema: {reason}"));
+                        None
+                    }
+                });
         let deadline = fields.duration("deadline", &mut reader.problems);
         let defaults = Defaults::read(&mut fields, &mut reader.problems);
         let body = match fields.take("steps") {
@@ -61,7 +71,9 @@ pub(super) fn definition(name: &Name, document: &Value) -> Result<Definition, In
             body,
             document: Arc::new(document.clone()),
         }),
-        _ => Err(Invalid { problems: reader.problems }),
+        _ => Err(Invalid {
+            problems: reader.problems,
+        }),
     }
 }
 
@@ -72,7 +84,13 @@ impl Reader {
 
     fn sequence(&mut self, value: &Value, pointer: &str, defaults: &Defaults) -> Sequence {
         let Some(entries) = value.as_array() else {
-            self.problem(pointer, format!("expected an array of steps, found {}", fields::kind_of(value)));
+            self.problem(
+                pointer,
+                format!(
+                    "expected an array of steps, found {}",
+                    fields::kind_of(value)
+                ),
+            );
             return Sequence::default();
         };
         let nodes = entries
@@ -97,7 +115,13 @@ impl Reader {
             fields.finish(&mut self.problems);
             return step.map(Node::Step);
         }
-        self.problem(pointer, format!("expected an entry with one of the fields {}", fields::list(&KINDS)));
+        self.problem(
+            pointer,
+            format!(
+                "expected an entry with one of the fields {}",
+                fields::list(&KINDS)
+            ),
+        );
         None
     }
 

@@ -28,7 +28,11 @@ pub(super) struct Defaults {
 impl Defaults {
     pub(super) fn read(definition: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Self {
         let mut defaults = Self {
-            act: Policy { timeout: TIMEOUT, retry: RetryPolicy::for_act(), limits: Limits::default() },
+            act: Policy {
+                timeout: TIMEOUT,
+                retry: RetryPolicy::for_act(),
+                limits: Limits::default(),
+            },
             compensate: Policy {
                 timeout: TIMEOUT,
                 retry: RetryPolicy::for_compensate(),
@@ -55,7 +59,10 @@ impl Policy {
     /// Reads `timeout`, `retry` and `limits`; what is not there comes from `base`.
     pub(super) fn read(fields: &mut Fields<'_>, base: &Self, problems: &mut Vec<Problem>) -> Self {
         let timeout = fields.duration("timeout", problems).unwrap_or(base.timeout);
-        let limits = fields.typed::<Limits>("limits", problems).unwrap_or_default().or(base.limits);
+        let limits = fields
+            .typed::<Limits>("limits", problems)
+            .unwrap_or_default()
+            .or(base.limits);
         let retry = match fields.object("retry", problems) {
             Some(mut own) => {
                 let retry = retry(&mut own, &base.retry, problems);
@@ -64,17 +71,31 @@ impl Policy {
             }
             None => base.retry.clone(),
         };
-        Self { timeout, retry, limits }
+        Self {
+            timeout,
+            retry,
+            limits,
+        }
     }
 }
 
 fn retry(fields: &mut Fields<'_>, base: &RetryPolicy, problems: &mut Vec<Problem>) -> RetryPolicy {
     let attempts = fields.whole("max_attempts", 1, u64::from(u32::MAX), problems);
     RetryPolicy {
-        max_attempts: attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(base.max_attempts),
-        initial_interval: fields.duration("initial_interval", problems).unwrap_or(base.initial_interval),
-        multiplier: fields.number("multiplier", 1.0, 100.0, problems).unwrap_or(base.multiplier),
-        max_interval: fields.duration("max_interval", problems).unwrap_or(base.max_interval),
-        jitter: fields.number("jitter", 0.0, 1.0, problems).unwrap_or(base.jitter),
+        max_attempts: attempts
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(base.max_attempts),
+        initial_interval: fields
+            .duration("initial_interval", problems)
+            .unwrap_or(base.initial_interval),
+        multiplier: fields
+            .number("multiplier", 1.0, 100.0, problems)
+            .unwrap_or(base.multiplier),
+        max_interval: fields
+            .duration("max_interval", problems)
+            .unwrap_or(base.max_interval),
+        jitter: fields
+            .number("jitter", 0.0, 1.0, problems)
+            .unwrap_or(base.jitter),
     }
 }

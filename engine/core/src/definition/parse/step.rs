@@ -1,8 +1,8 @@
 //! Reads a `step`.
 
+use super::Reader;
 use super::fields::{Fields, list};
 use super::policy::{Defaults, Policy};
-use super::Reader;
 use crate::definition::{CompensateFailed, CompensationPolicy, Problem, Step};
 use crate::expression::Template;
 
@@ -11,7 +11,10 @@ impl Reader {
         let problems = &mut self.problems;
         let name = fields.name("step", problems);
         if !fields.has("component") {
-            problems.push(Problem::new(fields.pointer(), "expected a field `component`, a name"));
+            problems.push(Problem::new(
+                fields.pointer(),
+                "expected a field `component`, a name",
+            ));
         }
         let component = fields.name("component", problems);
         let action = fields.name("action", problems);
@@ -23,7 +26,10 @@ impl Reader {
         let act = Policy::read(fields, &defaults.act, problems);
         let failed = compensate_failed(fields, problems);
         // Separate budgets of the same size: an act that burnt its fuel can still be undone.
-        let base = Policy { limits: act.limits.or(defaults.compensate.limits), ..defaults.compensate.clone() };
+        let base = Policy {
+            limits: act.limits.or(defaults.compensate.limits),
+            ..defaults.compensate.clone()
+        };
         let undo = match fields.object("compensate", problems) {
             Some(mut own) => {
                 let policy = Policy::read(&mut own, &base, problems);
@@ -60,7 +66,10 @@ fn compensate_failed(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Co
         Some("never") => CompensateFailed::Never,
         Some(other) => {
             let known = list(&["auto", "always", "never"]);
-            problems.push(Problem::new(fields.place(FIELD), format!("expected one of {known}, found `{other:.40}`")));
+            problems.push(Problem::new(
+                fields.place(FIELD),
+                format!("expected one of {known}, found `{other:.40}`"),
+            ));
             CompensateFailed::Auto
         }
     }
