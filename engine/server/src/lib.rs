@@ -1,4 +1,4 @@
-//! The Wasaga server and command line.
+//! The Wasaga server.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -6,12 +6,8 @@
 //! | `api` | the HTTP API |
 //! | `serve` | the command that assembles and runs a server |
 //! | `telemetry` | logs |
-//! | `cli` | the commands that talk to a server |
-//! | `bench` | the command that measures one |
 
 pub mod api;
-pub mod bench;
-pub mod cli;
 pub mod serve;
 pub mod telemetry;
 pub mod wire;

@@ -110,8 +110,6 @@ codes! {
     UnknownComponent = NOT_FOUND, "There is no such component";
     /// The path does not take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "The path does not take this method";
-    /// The answer cannot be of a type that the client accepts.
-    NotAcceptable = NOT_ACCEPTABLE, "The answer is of no type that was asked for";
     /// A saga of that id exists and is another one.
     SagaExists = CONFLICT, "Another saga has this id";
     /// The saga's status does not allow it. `saga_status` is its status, `allowed` those that do.

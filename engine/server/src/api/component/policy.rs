@@ -1,0 +1,54 @@
+//! `PUT /v1/components/{name}/policy`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use wasaga_coordinator::SetPolicyError;
+use wasaga_core::{Name, Policy};
+
+use super::{component, etag, unknown};
+use crate::api::Api;
+use crate::api::extract::{At, Json};
+use crate::api::guard::to_the_end;
+use crate::api::problem::{Refused, sentence};
+use crate::wire::{Code, Component};
+
+/// Set what the operator grants a component.
+///
+/// Replaces the policy as a whole; calls that start from now on get it. A component need not have
+/// been uploaded yet.
+#[utoipa::path(
+    put, path = "/v1/components/{name}/policy", tag = "components",
+    params(("name" = crate::wire::schema::Name, Path, description = "Name of the component")),
+    request_body = crate::wire::schema::Policy,
+    responses(
+        (status = 200, description = "The policy holds", body = Component),
+        (status = 400, description = "`invalid-name`, `malformed-json`"),
+        (status = 413, description = "`body-too-large`"),
+        (status = 415, description = "`unsupported-media-type`"),
+        (status = 422, description = "`invalid-body`, `invalid-policy`: a host or network that is none"),
+    )
+)]
+pub(crate) async fn set_component_policy(
+    State(api): State<Arc<Api>>,
+    At(name): At<Name>,
+    Json(policy): Json<Policy>,
+) -> Result<Response, Refused> {
+    let row = to_the_end(async move {
+        let components = api.coordinator.components();
+        components.set_policy(&name, policy).await?;
+        components.get(&name).await?.ok_or_else(|| unknown(&name, None))
+    })
+    .await??;
+    Ok((etag(row.generation), axum::Json::<Component>(component(row))).into_response())
+}
+
+impl From<SetPolicyError> for Refused {
+    fn from(error: SetPolicyError) -> Self {
+        match error {
+            SetPolicyError::Policy(error) => Self::new(Code::InvalidPolicy, sentence(&error)),
+            SetPolicyError::Journal(error) => error.into(),
+        }
+    }
+}

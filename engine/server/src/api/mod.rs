@@ -1,0 +1,83 @@
+//! The HTTP API: one folder a resource, one file a verb.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `component/`, `definition/`, `saga/` | the handlers under `/v1` |
+//! | `operation` | health, readiness and metrics |
+//! | `router` | which path and method leads where, and what surrounds every request |
+//! | `guard` | what surrounds every request: room, time, counts |
+//! | `metrics` | the counts |
+//! | `extract` | reading requests; what does not fit becomes a problem |
+//! | `page` | pages of lists |
+//! | `problem` | problems as responses |
+//! | `openapi` | the description of all this, made from the handlers |
+//! | `connection` | accepting connections, and ending them |
+
+mod component;
+pub mod connection;
+mod definition;
+mod extract;
+mod guard;
+mod metrics;
+mod openapi;
+mod operation;
+mod page;
+mod problem;
+mod router;
+mod saga;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use wasaga_coordinator::Coordinator;
+
+pub use self::router::router;
+
+/// Most items of one page of a list.
+pub const MAX_PAGE: u32 = 1_000;
+
+/// Items of a page when the client does not say.
+pub const DEFAULT_PAGE: u32 = 50;
+
+/// What clients may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Size of a body of JSON.
+    pub json_bytes: usize,
+    /// Size of an uploaded component.
+    pub component_bytes: usize,
+    /// Time that a request may take, from the end of its head to the start of its response.
+    pub request_timeout: Duration,
+    /// The same for an upload, which is compiled.
+    pub upload_timeout: Duration,
+    /// Most time that a client may wait for a saga; who asks for more gets this much.
+    pub max_wait: Duration,
+    /// Requests that are worked on at the same time; others are refused.
+    pub max_requests: usize,
+}
+
+/// What the handlers work with.
+pub struct Api {
+    coordinator: Coordinator,
+    limits: Limits,
+    metrics: metrics::Metrics,
+    registry: Registry,
+    room: Arc<Semaphore>,
+    stopping: CancellationToken,
+}
+
+impl Api {
+    /// An API to a coordinator. Streams end when `stopping` is cancelled.
+    #[must_use]
+    pub fn new(coordinator: Coordinator, limits: Limits, stopping: CancellationToken) -> Self {
+        let mut registry = Registry::with_prefix("wasaga");
+        coordinator.register_metrics(&mut registry);
+        let metrics = metrics::Metrics::default();
+        metrics.register(&mut registry);
+        let room = Arc::new(Semaphore::new(limits.max_requests));
+        Self { coordinator, limits, metrics, registry, room, stopping }
+    }
+}

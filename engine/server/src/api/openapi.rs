@@ -1,0 +1,160 @@
+//! The description of the API in OpenAPI 3.1, made from the handlers.
+
+use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, Response};
+
+use crate::wire::{PROBLEM_JSON, Problem};
+
+/// What the handlers do not say.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Wasaga",
+        description = "Runs sagas whose steps are WebAssembly components.\n\n\
+            Errors are problems (RFC 9457) with a stable `code`. Lists are paged: send `next_cursor` \
+            as `cursor` until it is null.",
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "components", description = "Uploaded code, its versions, and what it is granted"),
+        (name = "definitions", description = "Which steps a saga has, in which order, under which policies"),
+        (name = "sagas", description = "Executions of definitions"),
+        (name = "operation", description = "Health, readiness and metrics"),
+    ),
+)]
+pub(crate) struct Description;
+
+/// Problems that any operation may answer with, beside its own.
+const COMMON: [(&str, &str); 3] = [
+    ("500", "`internal`"),
+    ("503", "`overloaded`, `shutting-down`, `unavailable`: try again after `Retry-After` seconds"),
+    ("504", "`timeout`: whether the request was done is not known"),
+];
+
+/// Adds what holds for every operation: each error is a problem.
+pub(crate) fn finish(mut document: Document) -> Document {
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            if path.starts_with("/v1/") {
+                add_common(operation);
+            }
+            for (status, response) in &mut operation.responses.responses {
+                if status.starts_with(['4', '5'])
+                    && let RefOr::T(response) = response
+                    && response.content.is_empty()
+                {
+                    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+                    response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(problem));
+                }
+            }
+        }
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+}
+
+fn add_common(operation: &mut Operation) {
+    for (status, description) in COMMON {
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert_with(|| RefOr::T(Response::new(description)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::router::description;
+
+    fn document() -> Value {
+        serde_json::to_value(description()).expect("JSON")
+    }
+
+    #[test]
+    fn every_route_is_described() {
+        let document = document();
+        assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+        let routes = [
+            ("/v1/components", &["get"][..]),
+            ("/v1/components/{name}", &["get", "post"]),
+            ("/v1/components/{name}/active", &["put"]),
+            ("/v1/components/{name}/policy", &["put"]),
+            ("/v1/components/{name}/versions/{version}", &["get"]),
+            ("/v1/components/{name}/versions/{version}/wasm", &["get"]),
+            ("/v1/definitions", &["get"]),
+            ("/v1/definitions/{name}", &["get", "put"]),
+            ("/v1/definitions/{name}/versions/{version}", &["get"]),
+            ("/v1/schemas/definition", &["get"]),
+            ("/v1/sagas", &["get", "post"]),
+            ("/v1/sagas/{id}", &["get"]),
+            ("/v1/sagas/{id}/events", &["get"]),
+            ("/v1/sagas/{id}/logs", &["get"]),
+            ("/v1/sagas/{id}/cancel", &["post"]),
+            ("/healthz", &["get"]),
+            ("/readyz", &["get"]),
+            ("/metrics", &["get"]),
+        ];
+        let paths = document["paths"].as_object().expect("paths");
+        assert_eq!(paths.len(), routes.len(), "{:?}", paths.keys());
+        for (path, methods) in routes {
+            let described: Vec<&String> = paths[path].as_object().expect("an object").keys().collect();
+            assert_eq!(described, methods, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_error_is_a_problem() {
+        for (path, item) in document()["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("operations") {
+                for (status, response) in operation["responses"].as_object().expect("responses") {
+                    if status.starts_with(['4', '5']) {
+                        let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                        assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn check(value: &Value, document: &Value) {
+            match value {
+                Value::Object(fields) => {
+                    if let Some(Value::String(reference)) = fields.get("$ref") {
+                        let pointer = reference.strip_prefix('#').expect("a reference within the document");
+                        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+                    }
+                    fields.values().for_each(|field| check(field, document));
+                }
+                Value::Array(items) => items.iter().for_each(|item| check(item, document)),
+                _ => {}
+            }
+        }
+        let document = document();
+        check(&document, &document);
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let document = document();
+        let mut names: Vec<&str> = document["paths"]
+            .as_object()
+            .expect("paths")
+            .values()
+            .flat_map(|item| item.as_object().expect("operations").values())
+            .map(|operation| operation["operationId"].as_str().expect("a name"))
+            .collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,224 @@
+//! Limits that an operator can set.
+
+use std::time::Duration;
+
+use clap::Args;
+use wasaga_coordinator::Config;
+use wasaga_core::limits::{SizeError, parse_size};
+use wasaga_core::time::{DurationError, parse_duration};
+use wasaga_host::HostConfig;
+
+use crate::api;
+use crate::api::connection;
+
+/// A size in bytes, written with a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size(u64);
+
+impl std::str::FromStr for Size {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        parse_size(text).map(Self)
+    }
+}
+
+impl Size {
+    /// The size as a number of bytes in memory; sizes that do not fit there are no limit.
+    fn in_memory(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, DurationError> {
+    parse_duration(text)
+}
+
+/// What clients may ask for.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Requests")]
+pub(super) struct RequestOptions {
+    /// Connections at the same time; others wait
+    #[arg(long, env = "WASAGA_MAX_CONNECTIONS", value_name = "COUNT", default_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// Requests that are worked on at the same time; others are refused with 503
+    #[arg(long, env = "WASAGA_MAX_REQUESTS", value_name = "COUNT", default_value = "4096",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_requests: u32,
+    /// Size of a body of JSON
+    #[arg(long, env = "WASAGA_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
+    max_body: Size,
+    /// Size of an uploaded component
+    #[arg(long, env = "WASAGA_MAX_COMPONENT", value_name = "SIZE", default_value = "64MiB")]
+    max_component: Size,
+    /// Time for the head of a request; connections that are idle for longer are closed
+    #[arg(long, env = "WASAGA_HEADER_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration)]
+    header_timeout: Duration,
+    /// Time for a request
+    #[arg(long, env = "WASAGA_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    request_timeout: Duration,
+    /// Time for an upload, compilation included
+    #[arg(long, env = "WASAGA_UPLOAD_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = duration)]
+    upload_timeout: Duration,
+    /// Time that a client may wait for a saga that it starts
+    #[arg(long, env = "WASAGA_MAX_WAIT", value_name = "TIME", default_value = "60s", value_parser = duration)]
+    max_wait: Duration,
+}
+
+impl RequestOptions {
+    pub(super) fn limits(&self) -> api::Limits {
+        api::Limits {
+            json_bytes: self.max_body.in_memory(),
+            component_bytes: self.max_component.in_memory(),
+            request_timeout: self.request_timeout,
+            upload_timeout: self.upload_timeout,
+            max_wait: self.max_wait,
+            max_requests: self.max_requests as usize,
+        }
+    }
+
+    pub(super) fn connections(&self) -> connection::Settings {
+        connection::Settings {
+            max_connections: self.max_connections as usize,
+            header_timeout: self.header_timeout,
+        }
+    }
+
+    pub(super) const fn max_component_bytes(&self) -> u64 {
+        self.max_component.0
+    }
+}
+
+/// How many sagas run, and how they end with the server.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sagas")]
+pub(super) struct SagaOptions {
+    /// Sagas in memory; those beyond wait on disk, the oldest first
+    #[arg(long, env = "WASAGA_MAX_RESIDENT_SAGAS", value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_resident_sagas: Option<u32>,
+    /// Tags of a saga
+    #[arg(long, env = "WASAGA_MAX_TAGS", value_name = "COUNT")]
+    max_tags: Option<u16>,
+    /// Time for calls that run when the server ends; those that take longer are left to the next start
+    #[arg(long, env = "WASAGA_SHUTDOWN_GRACE", value_name = "TIME", value_parser = duration)]
+    shutdown_grace: Option<Duration>,
+}
+
+impl SagaOptions {
+    pub(super) fn apply(&self, mut config: Config) -> Config {
+        set(&mut config.max_resident, self.max_resident_sagas);
+        set(&mut config.max_tags, self.max_tags.map(usize::from));
+        set(&mut config.shutdown_grace, self.shutdown_grace);
+        config
+    }
+}
+
+/// What calls of components may use.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sandbox")]
+pub(super) struct SandboxOptions {
+    /// Calls at the same time; others wait
+    #[arg(long, env = "WASAGA_MAX_CONCURRENT_CALLS", value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_concurrent_calls: Option<u32>,
+    /// Calls of one component at the same time; others wait
+    #[arg(long, env = "WASAGA_MAX_CALLS_PER_COMPONENT", value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_calls_per_component: Option<u32>,
+    /// Component versions that are kept ready to be called
+    #[arg(long, env = "WASAGA_MAX_LOADED_COMPONENTS", value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_loaded_components: Option<u32>,
+    /// Size of the cache of compiled components
+    #[arg(long, env = "WASAGA_MAX_CACHE", value_name = "SIZE")]
+    max_cache: Option<Size>,
+    /// Fuel of a call for which neither its step nor its component's policy has a limit
+    #[arg(long, env = "WASAGA_DEFAULT_FUEL", value_name = "UNITS")]
+    default_fuel: Option<u64>,
+    /// Memory of such a call
+    #[arg(long, env = "WASAGA_DEFAULT_MEMORY", value_name = "SIZE")]
+    default_memory: Option<Size>,
+    /// Size of the result, context patch or failure details of such a call
+    #[arg(long, env = "WASAGA_DEFAULT_PAYLOAD", value_name = "SIZE")]
+    default_payload: Option<Size>,
+    /// What such a call may write to its saga's log
+    #[arg(long, env = "WASAGA_DEFAULT_CALL_LOG", value_name = "SIZE")]
+    default_call_log: Option<Size>,
+    /// Size of a response to such a call's outgoing request
+    #[arg(long, env = "WASAGA_DEFAULT_RESPONSE", value_name = "SIZE")]
+    default_response: Option<Size>,
+    /// Outgoing requests of such a call
+    #[arg(long, env = "WASAGA_DEFAULT_REQUESTS", value_name = "COUNT")]
+    default_requests: Option<u32>,
+    /// Most fuel that any step or policy can give a call
+    #[arg(long, env = "WASAGA_MAX_FUEL", value_name = "UNITS")]
+    max_fuel: Option<u64>,
+    /// Most memory that any step or policy can give a call
+    #[arg(long, env = "WASAGA_MAX_MEMORY", value_name = "SIZE")]
+    max_memory: Option<Size>,
+}
+
+impl SandboxOptions {
+    pub(super) fn apply(&self, mut config: HostConfig) -> HostConfig {
+        let bytes = |size: Option<Size>| size.map(|size| size.0);
+        set(&mut config.max_concurrent_calls, self.max_concurrent_calls);
+        set(&mut config.max_calls_per_component, self.max_calls_per_component);
+        set(&mut config.max_loaded_components, self.max_loaded_components);
+        set(&mut config.max_cache_bytes, bytes(self.max_cache));
+        let default = &mut config.limits.default;
+        set(&mut default.fuel, self.default_fuel);
+        set(&mut default.memory_bytes, bytes(self.default_memory));
+        set(&mut default.payload_bytes, bytes(self.default_payload));
+        set(&mut default.log_bytes, bytes(self.default_call_log));
+        set(&mut default.response_bytes, bytes(self.default_response));
+        set(&mut default.requests, self.default_requests);
+        set(&mut config.limits.cap.fuel, self.max_fuel);
+        set(&mut config.limits.cap.memory_bytes, bytes(self.max_memory));
+        config
+    }
+}
+
+/// What is not given stays as the crates have it.
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::Options;
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        Command::try_parse_from(std::iter::once(&"serve").chain(arguments)).map(|command| command.options)
+    }
+
+    #[test]
+    fn limits_are_written_with_units() {
+        let options = parse(&["--max-body", "64KiB", "--max-wait", "5s", "--default-memory", "32MiB"]).expect("options");
+        let limits = options.requests.limits();
+        assert_eq!(limits.json_bytes, 64 * 1024);
+        assert_eq!(limits.max_wait, Duration::from_secs(5));
+        let config = options.sandbox.apply(HostConfig::new("cache"));
+        assert_eq!(config.limits.default.memory_bytes, 32 * 1024 * 1024);
+        assert_eq!(config.max_concurrent_calls, HostConfig::new("cache").max_concurrent_calls);
+    }
+
+    #[test]
+    fn what_is_no_limit_is_refused() {
+        for wrong in [["--max-body", "much"], ["--max-wait", "10"], ["--max-requests", "0"], ["--listen", "7420"]] {
+            assert!(parse(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
