@@ -1,9 +1,12 @@
-//! The `wasaga` binary.
+//! The `wasaga` binary: the server, and the command line that talks to it.
+
+mod bench;
+mod cli;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    wasaga::cli::run(wasaga::cli::Cli::parse())
+    cli::run(cli::Cli::parse())
 }

@@ -46,6 +46,7 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
         tags: BTreeMap::new(),
     };
     let mut turns = vec![start(&definition, new, &env())?];
+    let policy = Arc::new(Policy::default());
     let mut calls = Vec::new();
     loop {
         let state = &turns.last().context("a saga begins with a turn")?.state;
@@ -55,7 +56,7 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
             }
             return Ok(Walked { calls, turns });
         };
-        let called = host.call(&call, &Policy::default()).await;
+        let called = host.call(&call, &policy).await;
         let (step, attempt, report) = (call.step.clone(), call.attempt, called.report);
         let input = match call.direction {
             Direction::Act => Input::ActReturned { step, attempt, report },
@@ -69,7 +70,7 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
 
 fn next_call(state: &State) -> Option<Call> {
     effects(state).into_iter().find_map(|effect| match effect {
-        Effect::Call(call) => Some(call),
+        Effect::Call(call) => Some(*call),
         Effect::WakeAt(_) => None,
     })
 }

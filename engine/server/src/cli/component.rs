@@ -14,7 +14,7 @@ use super::error::Outcome;
 use super::input;
 use super::output::{Cell, Format, Output, Tone};
 use super::page::PageOptions;
-use crate::wire::{ActivateComponent, Component, ComponentDetail, ComponentVersion, Page, UploadedComponent};
+use wasaga::wire::{ActivateComponent, Component, ComponentDetail, ComponentVersion, Page, UploadedComponent};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

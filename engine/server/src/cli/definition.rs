@@ -13,7 +13,7 @@ use super::error::{Outcome, Usage};
 use super::input;
 use super::output::{Cell, Format, Output, Tone};
 use super::page::PageOptions;
-use crate::wire::{DefinitionSummary, DefinitionVersion, Page};
+use wasaga::wire::{DefinitionSummary, DefinitionVersion, Page};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

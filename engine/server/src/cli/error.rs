@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Deserialize;
 
 use super::output::{Format, Output};
-use crate::wire::Fault;
+use wasaga::wire::Fault;
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::client::{Answer, Client};
 use super::error::{Refused, Unreachable};
 use super::output::Output;
 use super::sse;
-use crate::wire::Saga;
+use wasaga::wire::Saga;
 
 /// How long to go on trying when the server does not answer any more.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);

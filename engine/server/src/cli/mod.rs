@@ -21,7 +21,9 @@ pub(crate) use self::client::Client;
 use self::error::Outcome;
 pub(crate) use self::error::Usage;
 pub(crate) use self::output::{Cell, Format, Output, Tone};
-use crate::{bench, serve};
+use wasaga::serve;
+
+use crate::bench;
 
 /// Runs sagas whose steps are WebAssembly components.
 ///
@@ -29,7 +31,7 @@ use crate::{bench, serve};
 /// cannot be reached.
 #[derive(Debug, Parser)]
 #[command(name = "wasaga", version)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     shared: Shared,
     #[command(subcommand)]
@@ -73,7 +75,7 @@ enum Command {
 }
 
 /// Runs a command to its end.
-pub fn run(cli: Cli) -> ExitCode {
+pub(crate) fn run(cli: Cli) -> ExitCode {
     // Whichever part makes the first HTTP client needs it; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let format = if cli.shared.json { Format::Json } else { Format::Text };

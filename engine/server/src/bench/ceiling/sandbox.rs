@@ -27,7 +27,7 @@ pub(super) async fn sagas_per_s(host: Host, calls: Vec<Call>, duration: Duration
 }
 
 async fn work(host: Host, calls: Arc<[Call]>, end: Instant) -> anyhow::Result<usize> {
-    let policy = Policy::default();
+    let policy = Arc::new(Policy::default());
     let mut sagas = 0;
     while Instant::now() < end {
         for call in calls.iter() {

@@ -15,7 +15,7 @@ use super::input;
 use super::live::Live;
 use super::output::{Cell, Format, Output, Tone, status_tone};
 use super::page::PageOptions;
-use crate::wire::{CancelSaga, Page, Saga, SagaSummary, StartSaga};
+use wasaga::wire::{CancelSaga, Page, Saga, SagaSummary, StartSaga};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -82,7 +82,7 @@ pub(super) struct Filter {
     #[serde(skip_serializing_if = "Option::is_none")]
     definition: Option<Name>,
     /// Only with this label
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<String>,
 }
@@ -177,6 +177,15 @@ impl Start {
     }
 }
 
+/// A label as the API's query has it.
+fn label(argument: &str) -> Result<String, String> {
+    let (key, value) = input::key_value(argument)?;
+    if key.contains(':') {
+        return Err("a label with a colon in its key cannot be searched for".to_owned());
+    }
+    Ok(format!("{key}:{value}"))
+}
+
 /// What JSON a command prints of a saga that it follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shows {
@@ -229,4 +238,16 @@ fn log_line(line: &LogLine, output: &Output) -> String {
     let level = output.paint(tone, format!("{level:6}"));
     let step = format!("{} {} #{}", line.step, line.direction, line.attempt);
     format!("{at}  {level}  {step}  {}", output.paint(Tone::Normal, &line.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_searched_for_as_the_api_spells_it() {
+        assert_eq!(label("customer=4:2=x"), Ok("customer:4:2=x".to_owned()));
+        assert!(label("a:b=c").is_err());
+        assert!(label("customer").is_err());
+    }
 }

@@ -7,7 +7,7 @@ use wasaga_core::Status;
 use super::super::live::length;
 use super::super::output::{Cell, Output, Tone, one_line, status_tone, step_tone};
 use super::title;
-use crate::wire::{Saga, Step, Waiting};
+use wasaga::wire::{Saga, Step, Waiting};
 
 /// Shows a saga and its steps.
 pub(super) fn saga(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
