@@ -39,11 +39,17 @@ impl Admission {
         // The semaphores are never closed, so that both are always had.
         let component = self.component(component).acquire_owned().await.ok();
         let all = self.all.acquire().await.ok();
-        Admitted { _component: component, _all: all }
+        Admitted {
+            _component: component,
+            _all: all,
+        }
     }
 
     fn component(&self, name: &Name) -> Arc<Semaphore> {
-        let mut known = self.per_component.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .per_component
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(semaphore) = known.get(name) {
             return Arc::clone(semaphore);
         }
@@ -71,7 +77,10 @@ mod tests {
         let _second = admission.admit(&slow).now_or_never().expect("a place");
         assert!(admission.admit(&slow).now_or_never().is_none());
         let _third = admission.admit(&other).now_or_never().expect("a place");
-        assert!(admission.admit(&other).now_or_never().is_none(), "all places are taken");
+        assert!(
+            admission.admit(&other).now_or_never().is_none(),
+            "all places are taken"
+        );
         drop(first);
         assert!(admission.admit(&other).now_or_never().is_some());
     }

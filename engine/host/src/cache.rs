@@ -66,16 +66,21 @@ impl Cache {
         // process with the key wrote them, and only this function's counterpart `store` signs.
         let component = unsafe { Component::deserialize(engine, code) };
         component
-            .map_err(|error| tracing::warn!(%digest, "a compiled component is of no use: {error:#}"))
+            .map_err(
+                |error| tracing::warn!(%digest, "a compiled component is of no use: {error:#}"),
+            )
             .ok()
     }
 
     /// Keeps what was compiled. A cache that cannot be written costs time and nothing else.
     pub(crate) fn store(&self, digest: Digest, component: &Component) {
-        let stored = component.serialize().map_err(io::Error::other).and_then(|code| {
-            self.make_room(code.len() as u64)?;
-            self.write(digest, &code)
-        });
+        let stored = component
+            .serialize()
+            .map_err(io::Error::other)
+            .and_then(|code| {
+                self.make_room(code.len() as u64)?;
+                self.write(digest, &code)
+            });
         if let Err(error) = stored {
             tracing::warn!(%digest, "a compiled component is not kept: {error}");
         }
@@ -84,7 +89,9 @@ impl Cache {
     /// Writes the file whole or not at all.
     fn write(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
         let number = self.temporary.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.dir.join(format!("{}-{number}.new", std::process::id()));
+        let temporary = self
+            .dir
+            .join(format!("{}-{number}.new", std::process::id()));
         let mac = self.mac(digest, code).finalize().into_bytes();
         let written = private(&temporary)
             .and_then(|mut file| file.write_all(&mac).and_then(|()| file.write_all(code)))
@@ -100,7 +107,9 @@ impl Cache {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == EXTENSION)
+            if path
+                .extension()
+                .is_some_and(|extension| extension == EXTENSION)
                 && let Ok(metadata) = fs::metadata(&path)
             {
                 let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -128,7 +137,11 @@ impl Cache {
     }
 
     fn path(&self, digest: Digest) -> PathBuf {
-        self.dir.join(format!("{}-{:016x}.{EXTENSION}", digest.hex(), self.compatibility))
+        self.dir.join(format!(
+            "{}-{:016x}.{EXTENSION}",
+            digest.hex(),
+            self.compatibility
+        ))
     }
 }
 
@@ -138,7 +151,12 @@ fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     match fs::File::open(path).and_then(|mut file| file.read_exact(&mut key)) {
         Ok(()) => Ok(key),
         // Without the old key its files are not believed any more, and made again.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
             rand::fill(&mut key);
             private(path)?.write_all(&key)?;
             Ok(key)
@@ -149,5 +167,10 @@ fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
 
 /// A file that only this user can read.
 fn private(path: &Path) -> io::Result<fs::File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }

@@ -115,14 +115,26 @@ impl DefaultLimits {
     #[must_use]
     pub fn effective(&self, wanted: Limits) -> CallLimits {
         let Self { default, cap } = self;
-        let bytes = |wanted: Option<u64>, default: u64, cap: u64| wanted.unwrap_or(default).min(cap);
+        let bytes =
+            |wanted: Option<u64>, default: u64, cap: u64| wanted.unwrap_or(default).min(cap);
         CallLimits {
             fuel: bytes(wanted.fuel, default.fuel, cap.fuel),
             memory_bytes: bytes(wanted.memory_bytes, default.memory_bytes, cap.memory_bytes),
-            payload_bytes: bytes(wanted.payload_bytes, default.payload_bytes, cap.payload_bytes),
+            payload_bytes: bytes(
+                wanted.payload_bytes,
+                default.payload_bytes,
+                cap.payload_bytes,
+            ),
             log_bytes: bytes(wanted.log_bytes, default.log_bytes, cap.log_bytes),
-            response_bytes: bytes(wanted.response_bytes, default.response_bytes, cap.response_bytes),
-            requests: wanted.requests.unwrap_or(default.requests).min(cap.requests),
+            response_bytes: bytes(
+                wanted.response_bytes,
+                default.response_bytes,
+                cap.response_bytes,
+            ),
+            requests: wanted
+                .requests
+                .unwrap_or(default.requests)
+                .min(cap.requests),
         }
     }
 }
@@ -134,7 +146,11 @@ mod tests {
     #[test]
     fn a_limit_is_the_wanted_one_else_the_default_and_never_above_the_cap() {
         let limits = DefaultLimits::default();
-        let wanted = Limits { fuel: Some(7), memory_bytes: Some(u64::MAX), ..Limits::default() };
+        let wanted = Limits {
+            fuel: Some(7),
+            memory_bytes: Some(u64::MAX),
+            ..Limits::default()
+        };
         let effective = limits.effective(wanted);
         assert_eq!(effective.fuel, 7);
         assert_eq!(effective.memory_bytes, limits.cap.memory_bytes);

@@ -5,7 +5,7 @@ use wasmtime::{
 };
 
 use crate::config::HostConfig;
-use crate::limits::{MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
+use crate::limits::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 
 /// Kept in place of every memory that is not in use. The kernel says which of these pages were
 /// written, and only those are cleared.
@@ -13,9 +13,6 @@ const KEEP_RESIDENT_BYTES: usize = 2 * 1024 * 1024;
 
 /// Slots that stay warm: bounds what is kept resident.
 const MAX_WARM_SLOTS: u32 = 64;
-
-/// Most core instances of one component: a Python component has about forty, one a library.
-const MAX_CORE_INSTANCES: u32 = 200;
 
 /// Instances of JavaScript and Python components need more than a megabyte of bookkeeping.
 const MAX_INSTANCE_BYTES: usize = 10 * 1024 * 1024;

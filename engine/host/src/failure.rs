@@ -18,22 +18,36 @@ const MAX_MESSAGE_BYTES: usize = 4 * 1024;
 /// A call that was cut off.
 fn uncertain(kind: FailureKind, code: &str, message: String) -> Ended {
     let message = truncated(&message, MAX_MESSAGE_BYTES).to_owned();
-    let failure = Failure { kind, code: code.to_owned(), message, details: None };
-    Ended::Failed { failure, certainty: Certainty::Uncertain }
+    let failure = Failure {
+        kind,
+        code: code.to_owned(),
+        message,
+        details: None,
+    };
+    Ended::Failed {
+        failure,
+        certainty: Certainty::Uncertain,
+    }
 }
 
 /// The version could not be loaded: nothing ran.
 pub(crate) fn not_loaded(error: &LoadError) -> Ended {
     match error {
-        LoadError::Missing(_) => {
-            uncertain(FailureKind::Permanent, "component-missing", error.to_string())
-        }
-        LoadError::Storage { .. } => {
-            uncertain(FailureKind::Retryable, "component-unavailable", error.to_string())
-        }
-        LoadError::Prepare(_) => {
-            uncertain(FailureKind::Permanent, "instantiation-failed", error.to_string())
-        }
+        LoadError::Missing(_) => uncertain(
+            FailureKind::Permanent,
+            "component-missing",
+            error.to_string(),
+        ),
+        LoadError::Storage { .. } => uncertain(
+            FailureKind::Retryable,
+            "component-unavailable",
+            error.to_string(),
+        ),
+        LoadError::Prepare(_) => uncertain(
+            FailureKind::Permanent,
+            "instantiation-failed",
+            error.to_string(),
+        ),
     }
 }
 
@@ -80,7 +94,10 @@ pub(crate) fn cut_off(error: &wasmtime::Error, around: &Circumstances<'_>) -> En
         );
         ("memory-limit", reason)
     } else if trap == Some(&Trap::StackOverflow) {
-        ("stack-overflow", "the call stack is exhausted: look for a recursion that does not end".to_owned())
+        (
+            "stack-overflow",
+            "the call stack is exhausted: look for a recursion that does not end".to_owned(),
+        )
     } else if is_too_much_for_the_host(error) {
         let reason = format!(
             "the component handed over more data at once than it may; a payload can have {} bytes \
@@ -89,14 +106,35 @@ pub(crate) fn cut_off(error: &wasmtime::Error, around: &Circumstances<'_>) -> En
         );
         ("payload-too-large", reason)
     } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        ("trap", format!("the component exited with status {} instead of returning", exit.0))
+        (
+            "trap",
+            format!(
+                "the component exited with status {} instead of returning",
+                exit.0
+            ),
+        )
     } else if let Some(trap) = trap {
         let text = trap.to_string();
-        ("trap", format!("the component trapped: {}", text.trim_start_matches("wasm trap: ")))
+        (
+            "trap",
+            format!(
+                "the component trapped: {}",
+                text.trim_start_matches("wasm trap: ")
+            ),
+        )
     } else if around.stage == Stage::Instantiation {
-        ("instantiation-failed", format!("the component cannot be instantiated: {}", error.root_cause()))
+        (
+            "instantiation-failed",
+            format!(
+                "the component cannot be instantiated: {}",
+                error.root_cause()
+            ),
+        )
     } else {
-        ("trap", format!("the call was cut off: {}", error.root_cause()))
+        (
+            "trap",
+            format!("the call was cut off: {}", error.root_cause()),
+        )
     };
     if let Some(words) = around.last_words {
         message = format!("{message}; it said: {words}");
@@ -106,7 +144,10 @@ pub(crate) fn cut_off(error: &wasmtime::Error, around: &Circumstances<'_>) -> En
 
 /// Wasmtime limits what a component can hand to the host at once, and has no type for saying so.
 fn is_too_much_for_the_host(error: &wasmtime::Error) -> bool {
-    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+    error
+        .root_cause()
+        .to_string()
+        .contains("fuel allocated for hostcalls has been exhausted")
 }
 
 /// The component came to an end by itself.
@@ -134,21 +175,33 @@ pub(crate) fn compensated(result: Result<(), wit::Failure>, limits: &CallLimits)
 fn completed(completion: &wit::Completion, limits: &CallLimits) -> Ended {
     let result = match parsed("result", &completion.result, "invalid-result", limits) {
         Ok(result) => result,
-        Err(failure) => return Ended::Failed { failure, certainty: Certainty::Uncertain },
+        Err(failure) => {
+            return Ended::Failed {
+                failure,
+                certainty: Certainty::Uncertain,
+            };
+        }
     };
     let Some(patch) = &completion.context_patch else {
-        return Ended::Completed(wasaga_core::Completion { result, context_patch: None });
+        return Ended::Completed(wasaga_core::Completion {
+            result,
+            context_patch: None,
+        });
     };
     match parsed("context patch", patch, "invalid-context-patch", limits) {
-        Ok(patch @ Value::Object(_)) => {
-            Ended::Completed(wasaga_core::Completion { result, context_patch: Some(patch) })
-        }
+        Ok(patch @ Value::Object(_)) => Ended::Completed(wasaga_core::Completion {
+            result,
+            context_patch: Some(patch),
+        }),
         Ok(_) => uncertain(
             FailureKind::Permanent,
             "invalid-context-patch",
             "the context patch is no JSON object".to_owned(),
         ),
-        Err(failure) => Ended::Failed { failure, certainty: Certainty::Uncertain },
+        Err(failure) => Ended::Failed {
+            failure,
+            certainty: Certainty::Uncertain,
+        },
     }
 }
 
@@ -157,7 +210,11 @@ fn failed(failure: wit::Failure, limits: &CallLimits) -> Ended {
         wit::FailureKind::Retryable => FailureKind::Retryable,
         wit::FailureKind::Permanent => FailureKind::Permanent,
     };
-    let code = if failure.code.is_empty() { "failed" } else { &failure.code };
+    let code = if failure.code.is_empty() {
+        "failed"
+    } else {
+        &failure.code
+    };
     let code = truncated(code, MAX_CODE_BYTES).to_owned();
     let message = truncated(&failure.message, MAX_MESSAGE_BYTES).to_owned();
     let details = match &failure.details {
@@ -165,14 +222,22 @@ fn failed(failure: wit::Failure, limits: &CallLimits) -> Ended {
         Some(text) => parsed("details", text, "invalid-result", limits).map(Some),
     };
     let failure = match details {
-        Ok(details) => Failure { kind, code, message, details },
+        Ok(details) => Failure {
+            kind,
+            code,
+            message,
+            details,
+        },
         Err(mut wrong) => {
             let said = format!("{}; the failure was `{code}`: {message}", wrong.message);
             truncated(&said, MAX_MESSAGE_BYTES).clone_into(&mut wrong.message);
             wrong
         }
     };
-    Ended::Failed { failure, certainty: Certainty::Definite }
+    Ended::Failed {
+        failure,
+        certainty: Certainty::Definite,
+    }
 }
 
 /// Reads JSON that a component returned.
@@ -185,8 +250,10 @@ fn parsed(what: &str, text: &str, code: &str, limits: &CallLimits) -> Result<Val
     };
     let (size, max) = (text.len() as u64, limits.payload_bytes);
     if size > max {
-        let message = format!("the {what} has {size} bytes, at most {max} are allowed (limits.payload)");
+        let message =
+            format!("the {what} has {size} bytes, at most {max} are allowed (limits.payload)");
         return Err(failure("payload-too-large", message));
     }
-    serde_json::from_str(text).map_err(|error| failure(code, format!("the {what} is no JSON: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| failure(code, format!("the {what} is no JSON: {error}")))
 }

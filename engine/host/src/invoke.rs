@@ -1,7 +1,7 @@
 //! One call, from its admission to its report.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use wasaga_core::{Call, Direction, Ended, Evidence, LogLine, Metering, Policy, Report};
@@ -34,7 +34,10 @@ impl Called {
             requests: Vec::new(),
             evidence: Evidence::Unchanged,
         };
-        Self { report, logs: Vec::new() }
+        Self {
+            report,
+            logs: Vec::new(),
+        }
     }
 }
 
@@ -53,8 +56,6 @@ pub(crate) async fn invoke(
         Arc::clone(gateway),
         Arc::clone(policy),
         call.idempotency_key,
-        // A timeout of centuries is none.
-        started.checked_add(call.timeout).unwrap_or_else(|| started + Duration::from_hours(24 * 365)),
         config.max_request_bytes,
         &limits,
     ));
@@ -85,7 +86,15 @@ pub(crate) async fn invoke(
         Ok(Ok(ended)) => ended,
         Ok(Err(error)) => {
             let last_words = last_words.as_deref();
-            failure::cut_off(&error, &Circumstances { stage, limits: &limits, memory_refused, last_words })
+            failure::cut_off(
+                &error,
+                &Circumstances {
+                    stage,
+                    limits: &limits,
+                    memory_refused,
+                    last_words,
+                },
+            )
         }
         Err(_) => failure::timed_out(call.timeout),
     };
@@ -95,7 +104,15 @@ pub(crate) async fn invoke(
         duration_ms: crate::millis(started.elapsed()),
         requests: u32::try_from(requests.len()).unwrap_or(u32::MAX),
     };
-    Called { report: Report { ended, metering, requests, evidence }, logs }
+    Called {
+        report: Report {
+            ended,
+            metering,
+            requests,
+            evidence,
+        },
+        logs,
+    }
 }
 
 fn set_up(
@@ -108,7 +125,10 @@ fn set_up(
     store.fuel_async_yield_interval(Some(config.fuel_yield_interval.max(1)))?;
     store.set_max_component_handles(MAX_COMPONENT_HANDLES);
     // What a component can hand over in one go: a result with its patch, or a request's body.
-    let most = limits.payload_bytes.saturating_mul(3).max(config.max_request_bytes);
+    let most = limits
+        .payload_bytes
+        .saturating_mul(3)
+        .max(config.max_request_bytes);
     let most = most.saturating_add(256 * 1024);
     store.set_hostcall_fuel(usize::try_from(most).unwrap_or(usize::MAX));
     Ok(())
@@ -129,7 +149,9 @@ async fn run(
         Direction::Act => failure::acted(action.call_act(store, &argument).await?, limits),
         Direction::Compensate => {
             let result = call.result.as_deref().map(Value::to_string);
-            let undone = action.call_compensate(store, &argument, result.as_ref()).await?;
+            let undone = action
+                .call_compensate(store, &argument, result.as_ref())
+                .await?;
             failure::compensated(undone, limits)
         }
     })

@@ -41,7 +41,7 @@ use wasaga_core::{Call, Digest, Ended, Policy};
 pub use config::{CallLimits, DefaultLimits, HostConfig};
 pub use egress::PolicyError;
 pub use invoke::Called;
-pub use prepare::{PrepareError, Prepared};
+pub use prepare::{PrepareError, Prepared, componentize};
 pub use stats::HostStats;
 
 use admission::Admission;
@@ -104,7 +104,15 @@ impl Host {
         let registry = Registry::new(&config, components, Arc::clone(&counters))?;
         let gateway = Arc::new(Gateway::new(config.connect_timeout));
         let admission = Admission::new(config.max_concurrent_calls, config.max_calls_per_component);
-        Ok(Self { inner: Arc::new(Inner { config, registry, gateway, admission, counters }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                registry,
+                gateway,
+                admission,
+                counters,
+            }),
+        })
     }
 
     /// Checks an upload, makes a core module a component, compiles it, and keeps it ready. Large
@@ -116,12 +124,20 @@ impl Host {
         let size_bytes = bytes.len() as u64;
         let max_bytes = self.inner.config.max_component_bytes;
         if size_bytes > max_bytes {
-            return Err(PrepareError::TooLarge { size_bytes, max_bytes });
+            return Err(PrepareError::TooLarge {
+                size_bytes,
+                max_bytes,
+            });
         }
         let digest = Digest::of(&bytes);
         let loaded = self.inner.registry.prepare(digest, bytes).await?;
         let warnings = prepare::warnings(&loaded.info);
-        Ok(Prepared { digest, size_bytes, info: loaded.info.clone(), warnings })
+        Ok(Prepared {
+            digest,
+            size_bytes,
+            info: loaded.info.clone(),
+            warnings,
+        })
     }
 
     /// Runs one call in a fresh store. Never fails: whatever goes wrong is in the report.
@@ -143,7 +159,10 @@ impl Host {
         };
         let report = &called.report;
         add(&counters.calls, 1);
-        add(&counters.calls_failed, u64::from(matches!(report.ended, Ended::Failed { .. })));
+        add(
+            &counters.calls_failed,
+            u64::from(matches!(report.ended, Ended::Failed { .. })),
+        );
         add(&counters.fuel, report.metering.fuel);
         add(&counters.requests, u64::from(report.metering.requests));
         called

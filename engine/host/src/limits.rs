@@ -8,8 +8,8 @@ pub(crate) const MAX_MEMORIES: u32 = 4;
 pub(crate) const MAX_TABLES: u32 = 16;
 /// Elements of one table.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 50_000;
-/// Instances in one store.
-const MAX_INSTANCES: usize = 200;
+/// Core instances of one component: a Python component has about forty, one a library.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 200;
 /// Handles to resources that a component may hold.
 pub(crate) const MAX_COMPONENT_HANDLES: usize = 1_000;
 /// Resources that the engine holds for a component: streams, requests, timers.
@@ -78,7 +78,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        MAX_INSTANCES
+        MAX_CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
@@ -101,7 +101,9 @@ mod tests {
         assert_eq!(grow(0, 60), Some(true));
         assert_eq!(grow(0, 50), Some(false), "a second memory shares the limit");
         assert_eq!(grow(0, 40), Some(true));
-        limiter.memory_grow_failed(wasmtime::Error::msg("no pages")).expect("no trap");
+        limiter
+            .memory_grow_failed(wasmtime::Error::msg("no pages"))
+            .expect("no trap");
         assert_eq!(limiter.memory_growing(60, 90, None).ok(), Some(true));
         assert!(limiter.memory_refused);
         assert_eq!(limiter.peak_memory_bytes, 100);

@@ -69,7 +69,10 @@ impl Log {
 
     /// The stream whose lines have this level.
     pub(crate) fn stream(&self, level: LogLevel) -> LogStream {
-        LogStream { log: self.clone(), level }
+        LogStream {
+            log: self.clone(),
+            level,
+        }
     }
 
     /// Everything that was written, and what the component said last when something went wrong.
@@ -83,7 +86,10 @@ impl Log {
         }
         let last_words = std::mem::take(&mut inner.last_words);
         let last_words = Vec::from(last_words).join(" ");
-        (std::mem::take(&mut inner.lines), Some(last_words).filter(|words| !words.is_empty()))
+        (
+            std::mem::take(&mut inner.lines),
+            Some(last_words).filter(|words| !words.is_empty()),
+        )
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -128,7 +134,8 @@ impl Inner {
             self.full = true;
             self.left_bytes = 0;
             let max = self.max_bytes;
-            let note = format!("further lines are dropped: a call may log {max} bytes (limits.log)");
+            let note =
+                format!("further lines are dropped: a call may log {max} bytes (limits.log)");
             self.push(LogLevel::Warn, note);
         }
     }
@@ -144,7 +151,12 @@ impl Inner {
             level = ?level,
             "{message}"
         );
-        self.lines.push(LogLine { at: now(), level, message, ..self.template.clone() });
+        self.lines.push(LogLine {
+            at: now(),
+            level,
+            message,
+            ..self.template.clone()
+        });
     }
 
     /// Keeps what may explain a trap: the last error, or the last lines of standard error.
@@ -158,7 +170,8 @@ impl Inner {
         if self.last_words.len() == LAST_WORDS {
             self.last_words.pop_front();
         }
-        self.last_words.push_back(truncated(message, MAX_LAST_WORD_BYTES).trim().to_owned());
+        self.last_words
+            .push_back(truncated(message, MAX_LAST_WORD_BYTES).trim().to_owned());
     }
 }
 
@@ -174,7 +187,9 @@ pub(crate) fn truncated(text: &str, max_bytes: usize) -> &str {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 

@@ -1,12 +1,14 @@
 //! From what was uploaded to what can be called.
 
+use std::borrow::Cow;
+
 use wasaga_core::{ComponentInfo, Digest};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
-use wasmtime::component::{Component, Linker};
-use wasmtime::component::types::Component as ComponentType;
 use wasmtime::Engine;
+use wasmtime::component::types::Component as ComponentType;
+use wasmtime::component::{Component, Linker};
 use wit_component::ComponentEncoder;
 
 use crate::bindings::StepPre;
@@ -95,7 +97,11 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What the bytes are, by their first eight.
@@ -114,10 +120,12 @@ fn binary(bytes: &[u8]) -> Result<Binary, PrepareError> {
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Binary::CoreModule),
         [0, b'a', b's', b'm', ..] => Err(PrepareError::NotWasm("it is of an unknown version")),
         [] => Err(PrepareError::NotWasm("it is empty")),
-        _ => Err(PrepareError::NotWasm(match Engine::detect_precompiled(bytes) {
-            Some(_) => "it is compiled code; upload the component that it was compiled from",
-            None => "it does not start as one (`\\0asm`)",
-        })),
+        _ => Err(PrepareError::NotWasm(
+            match Engine::detect_precompiled(bytes) {
+                Some(_) => "it is compiled code; upload the component that it was compiled from",
+                None => "it does not start as one (`\\0asm`)",
+            },
+        )),
     }
 }
 
@@ -126,12 +134,23 @@ fn binary(bytes: &[u8]) -> Result<Binary, PrepareError> {
 /// # Errors
 /// When it is no component, no component can be made of it, or it does not compile.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, PrepareError> {
-    let compile = |bytes: &[u8]| {
-        Component::from_binary(engine, bytes).map_err(|error| PrepareError::Compile(reason(&error)))
+    let component = match binary(bytes)? {
+        Binary::Component => Cow::Borrowed(bytes),
+        Binary::CoreModule => Cow::Owned(encode(bytes)?),
     };
-    match binary(bytes)? {
-        Binary::Component => compile(bytes),
-        Binary::CoreModule => compile(&encode(bytes)?),
+    Component::from_binary(engine, &component)
+        .map_err(|error| PrepareError::Compile(reason(&error)))
+}
+
+/// Makes of a core module the component that [`Host::prepare`](crate::Host::prepare) would make of it.
+/// A component stays as it is.
+///
+/// # Errors
+/// When it is no WebAssembly, or no component can be made of it.
+pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, PrepareError> {
+    match binary(&bytes)? {
+        Binary::Component => Ok(bytes),
+        Binary::CoreModule => encode(&bytes),
     }
 }
 
@@ -168,37 +187,48 @@ pub(crate) fn link(
     let info = info(linker.engine(), &component.component_type());
     let mut names = info.imports.iter().chain(&info.exports);
     if let Some(found) = names.find(|name| is_other_contract(name)) {
-        return Err(PrepareError::OtherContract { found: found.clone() });
+        return Err(PrepareError::OtherContract {
+            found: found.clone(),
+        });
     }
     if !info.exports.iter().any(|export| export == ACTION) {
-        return Err(PrepareError::NoAction { exports: info.exports });
+        return Err(PrepareError::NoAction {
+            exports: info.exports,
+        });
     }
     let mismatch = |error| PrepareError::Mismatch(reason(&error));
     let pre = linker.instantiate_pre(component).map_err(|error| {
         let unknown = info.imports.iter().filter(|import| !imports::known(import));
         let imports: Vec<String> = unknown.cloned().collect();
-        if imports.is_empty() { mismatch(error) } else { PrepareError::UnknownImports { imports } }
+        if imports.is_empty() {
+            mismatch(error)
+        } else {
+            PrepareError::UnknownImports { imports }
+        }
     })?;
     Ok((StepPre::new(pre).map_err(mismatch)?, info))
 }
 
 /// What an author should know of a component that is all right.
 pub(crate) fn warnings(info: &ComponentInfo) -> Vec<String> {
-    let gives_nothing = |package: &str, what: &str| {
-        info.imports.iter().any(|import| import.starts_with(package)).then(|| {
+    let gives_nothing =
+        |package: &str, what: &str| {
+            info.imports.iter().any(|import| import.starts_with(package)).then(|| {
             format!("imports `{package}`: a step has no {what}, so what it asks for is not there")
         })
-    };
-    [gives_nothing("wasi:filesystem/", "files"), gives_nothing("wasi:sockets/", "sockets")]
-        .into_iter()
-        .flatten()
-        .collect()
+        };
+    [
+        gives_nothing("wasi:filesystem/", "files"),
+        gives_nothing("wasi:sockets/", "sockets"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn info(engine: &Engine, component: &ComponentType) -> ComponentInfo {
-    let names = |names: &mut dyn Iterator<Item = &str>| {
-        names.take(MAX_NAMES).map(str::to_owned).collect()
-    };
+    let names =
+        |names: &mut dyn Iterator<Item = &str>| names.take(MAX_NAMES).map(str::to_owned).collect();
     ComponentInfo {
         imports: names(&mut component.imports(engine).map(|(name, _)| name)),
         exports: names(&mut component.exports(engine).map(|(name, _)| name)),
@@ -207,7 +237,9 @@ fn info(engine: &Engine, component: &ComponentType) -> ComponentInfo {
 
 fn is_other_contract(name: &str) -> bool {
     name.starts_with(CONTRACT.0)
-        && name.split_once('@').is_none_or(|(_, version)| version != CONTRACT.1)
+        && name
+            .split_once('@')
+            .is_none_or(|(_, version)| version != CONTRACT.1)
 }
 
 /// What wasmtime has to say, from the outside in.

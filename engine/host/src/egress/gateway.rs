@@ -63,7 +63,10 @@ impl Gateway {
     /// # Errors
     /// [`SendError::Forbidden`] when the policy is not valid: then it allows nothing.
     pub(super) fn egress(&self, policy: &Policy) -> Result<Arc<Egress>, SendError> {
-        let reach = (policy.allowed_hosts.clone(), policy.allowed_networks.clone());
+        let reach = (
+            policy.allowed_hosts.clone(),
+            policy.allowed_networks.clone(),
+        );
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(egress) = clients.get(&reach) {
             return Ok(Arc::clone(egress));
@@ -138,14 +141,99 @@ impl Resolve for CheckedResolver {
             let name = name.as_str();
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
             if found.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+                return Err(
+                    io::Error::new(io::ErrorKind::NotFound, "the name has no address").into(),
+                );
             }
-            let allowed: Vec<SocketAddr> =
-                found.into_iter().filter(|found| allow.allows_address(name, found.ip())).collect();
+            let allowed: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|found| allow.allows_address(name, found.ip()))
+                .collect();
             if allowed.is_empty() {
-                return Err(AddressRefused { name: name.to_owned() }.into());
+                return Err(AddressRefused {
+                    name: name.to_owned(),
+                }
+                .into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::explain;
+
+    fn policy(host: &str, networks: &[&str]) -> Policy {
+        Policy {
+            allowed_hosts: vec![host.to_owned()],
+            allowed_networks: networks
+                .iter()
+                .map(|network| (*network).to_owned())
+                .collect(),
+            ..Policy::default()
+        }
+    }
+
+    /// A service on this machine, at the URL of a name that leads to it.
+    async fn service() -> String {
+        let router = axum::Router::new().fallback(async || "hello");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://localhost:{port}/")
+    }
+
+    /// Sends a request past the allow-list of names, straight to the check of addresses.
+    async fn get(gateway: &Gateway, policy: &Policy, url: &str) -> Result<u16, SendError> {
+        let egress = gateway.egress(policy)?;
+        let response = egress
+            .client
+            .get(url)
+            .send()
+            .await
+            .map_err(|error| explain(&error))?;
+        let status = response.status().as_u16();
+        response.bytes().await.map_err(|error| explain(&error))?;
+        Ok(status)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_refused_until_its_network_is_listed() {
+        let url = service().await;
+        let gateway = Gateway::new(Duration::from_secs(5));
+        let refused = get(&gateway, &policy("example.com", &[]), &url).await;
+        assert!(
+            matches!(&refused, Err(SendError::Forbidden(reason)) if reason.contains("allowed_networks"))
+        );
+        let other = get(&gateway, &policy("example.com", &["10.0.0.0/8"]), &url).await;
+        assert!(matches!(other, Err(SendError::Forbidden(_))));
+        let granted = policy("example.com", &["127.0.0.0/8", "::1/128"]);
+        assert_eq!(get(&gateway, &granted, &url).await, Ok(200));
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_one_policy_never_serves_another() {
+        let url = service().await;
+        let gateway = Gateway::new(Duration::from_secs(5));
+        let granted = policy("localhost", &[]);
+        assert_eq!(get(&gateway, &granted, &url).await, Ok(200));
+        let without = get(&gateway, &policy("example.com", &[]), &url).await;
+        assert!(
+            matches!(without, Err(SendError::Forbidden(_))),
+            "its address is not for this policy"
+        );
+        assert_eq!(get(&gateway, &granted, &url).await, Ok(200));
+    }
+
+    #[test]
+    fn the_same_policy_has_the_same_client() {
+        let gateway = Gateway::new(Duration::from_secs(5));
+        let egress = |host| gateway.egress(&policy(host, &[])).expect("a client");
+        assert!(Arc::ptr_eq(&egress("a.test"), &egress("a.test")));
+        assert!(!Arc::ptr_eq(&egress("a.test"), &egress("b.test")));
     }
 }

@@ -50,7 +50,10 @@ pub(super) struct Entered {
 
 impl Ledger {
     pub(super) fn new(max_requests: u32) -> Self {
-        Self { max_requests, inner: Mutex::new(Inner::default()) }
+        Self {
+            max_requests,
+            inner: Mutex::new(Inner::default()),
+        }
     }
 
     /// Enters a request before anything is decided about it. So its ordinal depends only on what
@@ -81,7 +84,10 @@ impl Ledger {
             may_have_been_sent: false,
             over: false,
         });
-        Ok(Entered { index: inner.entries.len() - 1, ordinal })
+        Ok(Entered {
+            index: inner.entries.len() - 1,
+            ordinal,
+        })
     }
 
     /// From here on the request may arrive. `false` when the call is over and it must not.
@@ -127,17 +133,32 @@ impl Ledger {
     pub(super) fn close(&self) -> (Vec<RequestRecord>, Evidence) {
         let mut inner = self.lock();
         inner.closed = true;
-        let possible = inner.entries.iter().any(|entry| !entry.safe && entry.may_have_been_sent);
+        let possible = inner
+            .entries
+            .iter()
+            .any(|entry| !entry.safe && entry.may_have_been_sent);
         let records = inner.entries.drain(..).map(|mut entry| {
             entry.end();
             entry.record
         });
-        (records.collect(), if possible { Evidence::Possible } else { Evidence::Unchanged })
+        (
+            records.collect(),
+            if possible {
+                Evidence::Possible
+            } else {
+                Evidence::Unchanged
+            },
+        )
     }
 
     /// Changes an entry that is not over yet.
     fn change(&self, index: usize, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.lock().entries.get_mut(index).filter(|entry| !entry.over) {
+        if let Some(entry) = self
+            .lock()
+            .entries
+            .get_mut(index)
+            .filter(|entry| !entry.over)
+        {
             change(entry);
         }
     }
@@ -161,7 +182,9 @@ impl Entry {
 
 /// Whether a request with this method asks for no change.
 fn is_safe(method: &str) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS].iter().any(|safe| method == safe.as_str())
+    [Method::GET, Method::HEAD, Method::OPTIONS]
+        .iter()
+        .any(|safe| method == safe.as_str())
 }
 
 /// The key of a call's request: the same in every attempt, another one for every request.
@@ -200,9 +223,19 @@ mod tests {
         };
         assert_eq!(evidence("GET", None), Evidence::Unchanged);
         assert_eq!(evidence("POST", None), Evidence::Possible);
-        assert_eq!(evidence("POST", Some(SendError::Connect("x".into()))), Evidence::Unchanged);
-        assert_eq!(evidence("POST", Some(SendError::Timeout("x".into()))), Evidence::Possible);
-        assert_eq!(evidence("post", None), Evidence::Possible, "methods are case sensitive");
+        assert_eq!(
+            evidence("POST", Some(SendError::Connect("x".into()))),
+            Evidence::Unchanged
+        );
+        assert_eq!(
+            evidence("POST", Some(SendError::Timeout("x".into()))),
+            Evidence::Possible
+        );
+        assert_eq!(
+            evidence("post", None),
+            Evidence::Possible,
+            "methods are case sensitive"
+        );
     }
 
     #[test]

@@ -10,10 +10,10 @@ mod gateway;
 mod ledger;
 mod outbound;
 
-pub use allow::PolicyError;
 pub(crate) use allow::AllowList;
+pub use allow::PolicyError;
 pub(crate) use gateway::Gateway;
-pub(crate) use outbound::{Incoming, Outbound, Outgoing, OutgoingBody, explain};
+pub(crate) use outbound::{Incoming, Outbound, Outgoing, OutgoingBody, explain, within};
 
 /// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,9 @@ pub(crate) enum SendError {
 impl SendError {
     /// Whether it is certain that nothing was sent.
     pub(crate) const fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Forbidden(_) | Self::InvalidRequest(_) | Self::Connect(_))
+        matches!(
+            self,
+            Self::Forbidden(_) | Self::InvalidRequest(_) | Self::Connect(_)
+        )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyDataStream;
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use wasaga_core::{Evidence, Policy, RequestRecord};
 use wasmtime_wasi_http::WasiBody;
 
+use super::SendError;
 use super::body::{LimitedBody, ResponseMeter};
 use super::gateway::{AddressRefused, Gateway};
 use super::ledger::{Ledger, request_key};
-use super::SendError;
 use crate::limits::MAX_HEADER_BYTES;
 use crate::logs::truncated;
 
@@ -45,7 +45,6 @@ pub(crate) struct Outbound {
     gateway: Arc<Gateway>,
     policy: Arc<Policy>,
     key: Uuid,
-    deadline: Instant,
     max_request_bytes: u64,
     max_response_bytes: u64,
     ledger: Ledger,
@@ -57,7 +56,7 @@ pub(crate) struct Outgoing {
     pub(crate) url: String,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: OutgoingBody,
-    /// Until the response's head has come, if not the call's deadline is first.
+    /// Until the response's head has come. The call's own timeout ends it in any case.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -90,7 +89,6 @@ impl Outbound {
         gateway: Arc<Gateway>,
         policy: Arc<Policy>,
         key: Uuid,
-        deadline: Instant,
         max_request_bytes: u64,
         limits: &crate::config::CallLimits,
     ) -> Self {
@@ -98,7 +96,6 @@ impl Outbound {
             gateway,
             policy,
             key,
-            deadline,
             max_request_bytes,
             max_response_bytes: limits.response_bytes,
             ledger: Ledger::new(limits.requests),
@@ -121,12 +118,11 @@ impl Outbound {
         };
         let entered = self.ledger.enter(&request.method, &request.url, bytes)?;
         let outbound = Arc::clone(self);
-        Ok(Arc::new(Exchange { outbound, index: entered.index, ordinal: entered.ordinal }))
-    }
-
-    /// Time that the call still has.
-    pub(crate) fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        Ok(Arc::new(Exchange {
+            outbound,
+            index: entered.index,
+            ordinal: entered.ordinal,
+        }))
     }
 }
 
@@ -136,7 +132,9 @@ impl Exchange {
     /// # Errors
     /// As [`SendError`] says; each is in the ledger already.
     pub(crate) async fn send(self: &Arc<Self>, request: Outgoing) -> Result<Incoming, SendError> {
-        self.try_send(request).await.map_err(|error| self.failed(error))
+        self.try_send(request)
+            .await
+            .map_err(|error| self.failed(error))
     }
 
     /// Writes a failure into the ledger, and hands it on.
@@ -165,7 +163,10 @@ impl Exchange {
         let url = request.url();
         if !egress.allow.allows(url) {
             let host = url.host_str().unwrap_or_default();
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let port = url
+                .port()
+                .map(|port| format!(":{port}"))
+                .unwrap_or_default();
             return Err(SendError::Forbidden(format!(
                 "`{host}{port}` is not in the component's allowed_hosts"
             )));
@@ -173,13 +174,12 @@ impl Exchange {
         if !outbound.ledger.departs(self.index) {
             return Err(SendError::Forbidden("the call is over".to_owned()));
         }
-        let remaining = outbound.remaining();
-        let wait = timeout.unwrap_or(remaining).min(remaining);
-        let response = tokio::time::timeout(wait, egress.client.execute(request))
-            .await
-            .map_err(|_| no_answer(wait))?
+        let response = within(timeout, egress.client.execute(request))
+            .await?
             .map_err(|error| explain(&error))?;
-        outbound.ledger.status(self.index, response.status().as_u16());
+        outbound
+            .ledger
+            .status(self.index, response.status().as_u16());
         Ok(Incoming {
             status: response.status(),
             headers: response.headers().clone(),
@@ -203,11 +203,15 @@ impl Exchange {
                 invalid(format!("`{method}` is not a method that can be sent"))
             })?;
         if request.url.len() > MAX_URL_BYTES {
-            return Err(invalid(format!("the URL is longer than {MAX_URL_BYTES} bytes")));
+            return Err(invalid(format!(
+                "the URL is longer than {MAX_URL_BYTES} bytes"
+            )));
         }
         let url = Url::parse(&request.url).map_err(|error| invalid(format!("the URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(invalid("the URL is neither http:// nor https://".to_owned()));
+            return Err(invalid(
+                "the URL is neither http:// nor https://".to_owned(),
+            ));
         }
         if !url.username().is_empty() || url.password().is_some() {
             let reason = "the URL has a user in it: use the header `authorization`";
@@ -215,15 +219,24 @@ impl Exchange {
         }
         let mut sent = reqwest::Request::new(method, url);
         *sent.headers_mut() = self.headers(request.headers)?;
+        if let OutgoingBody::Whole(_) = request.body {
+            // The length that is sent is that of the body that is sent.
+            sent.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         *sent.body_mut() = self.body(request.body)?;
         Ok(sent)
     }
 
     fn headers(&self, headers: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, SendError> {
         let invalid = |reason: String| SendError::InvalidRequest(reason);
-        let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 32)
+            .sum();
         if bytes > MAX_HEADER_BYTES {
-            return Err(invalid(format!("the headers are larger than {MAX_HEADER_BYTES} bytes")));
+            return Err(invalid(format!(
+                "the headers are larger than {MAX_HEADER_BYTES} bytes"
+            )));
         }
         let mut map = HeaderMap::with_capacity(headers.len() + 1);
         for (name, value) in headers {
@@ -232,15 +245,16 @@ impl Exchange {
                 return Err(invalid(format!("`{shown}` is not the name of a header")));
             };
             let Ok(value) = HeaderValue::from_bytes(&value) else {
-                return Err(invalid(format!("the value of the header `{shown}` is not valid")));
+                return Err(invalid(format!(
+                    "the value of the header `{shown}` is not valid"
+                )));
             };
             if RESERVED.contains(&parsed) {
-                return Err(invalid(format!("the header `{shown}` is set by the engine")));
+                return Err(invalid(format!(
+                    "the header `{shown}` is set by the engine"
+                )));
             }
-            // The length that is sent is that of the body that is sent.
-            if parsed != header::CONTENT_LENGTH {
-                map.append(parsed, value);
-            }
+            map.append(parsed, value);
         }
         if let Some(ordinal) = self.ordinal
             && !map.contains_key(IDEMPOTENCY_KEY)
@@ -255,9 +269,9 @@ impl Exchange {
     fn body(self: &Arc<Self>, body: OutgoingBody) -> Result<Option<Body>, SendError> {
         let max = self.outbound.max_request_bytes;
         match body {
-            OutgoingBody::Whole(body) if body.len() as u64 > max => {
-                Err(SendError::InvalidRequest(format!("the body is larger than {max} bytes")))
-            }
+            OutgoingBody::Whole(body) if body.len() as u64 > max => Err(SendError::InvalidRequest(
+                format!("the body is larger than {max} bytes"),
+            )),
             OutgoingBody::Whole(body) if body.is_empty() => Ok(None),
             OutgoingBody::Whole(body) => Ok(Some(body.into())),
             OutgoingBody::Streamed(body) => {
@@ -281,8 +295,20 @@ impl Drop for Exchange {
     }
 }
 
-fn no_answer(waited: Duration) -> SendError {
-    SendError::Timeout(format!("no response within {} ms", waited.as_millis()))
+/// Waits so long and no longer, if there is a limit.
+///
+/// # Errors
+/// [`SendError::Timeout`].
+pub(crate) async fn within<T>(
+    timeout: Option<Duration>,
+    work: impl Future<Output = T>,
+) -> Result<T, SendError> {
+    let Some(timeout) = timeout else {
+        return Ok(work.await);
+    };
+    tokio::time::timeout(timeout, work)
+        .await
+        .map_err(|_| SendError::Timeout(format!("no response within {} ms", timeout.as_millis())))
 }
 
 /// What an error of the client means.

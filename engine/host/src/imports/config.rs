@@ -17,7 +17,9 @@ impl CallState {
         let policy = &self.policy;
         WasiConfig::new(self.wasi_config.get_or_insert_with(|| {
             let values = policy.config.iter();
-            values.map(|(name, value)| (name.clone(), value.clone())).collect::<WasiConfigVariables>()
+            values
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect::<WasiConfigVariables>()
         }))
     }
 }

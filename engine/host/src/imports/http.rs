@@ -5,36 +5,41 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use crate::bindings::wasaga::saga::http::{Error, Host, Request, Response};
-use crate::egress::{Incoming, Outgoing, OutgoingBody, SendError, explain};
+use crate::egress::{Incoming, Outgoing, OutgoingBody, SendError, explain, within};
 use crate::store::CallState;
 
 impl Host for CallState {
     async fn send(&mut self, request: Request) -> Result<Response, Error> {
         let timeout = request.timeout_ms.map(Duration::from_millis);
-        let remaining = self.outbound.remaining();
-        let wait = timeout.unwrap_or(remaining).min(remaining);
         let request = Outgoing {
             method: request.method,
             url: request.url,
-            headers: request.headers.into_iter().map(|(k, v)| (k, v.into_bytes())).collect(),
+            headers: request
+                .headers
+                .into_iter()
+                .map(|(k, v)| (k, v.into_bytes()))
+                .collect(),
             body: OutgoingBody::Whole(request.body.unwrap_or_default()),
+            // It is for the whole response, not for its head alone.
             timeout: None,
         };
         let exchange = self.outbound.enter(&request)?;
         let whole = async { collect(exchange.send(request).await?).await };
-        match tokio::time::timeout(wait, whole).await {
+        match within(timeout, whole).await {
             Ok(result) => Ok(result?),
-            Err(_) => {
-                let reason = format!("no response within {} ms", wait.as_millis());
-                Err(exchange.failed(SendError::Timeout(reason)).into())
-            }
+            Err(late) => Err(exchange.failed(late).into()),
         }
     }
 }
 
 /// Waits for the whole body.
 async fn collect(incoming: Incoming) -> Result<Response, SendError> {
-    let Incoming { status, headers, mut body, mut meter } = incoming;
+    let Incoming {
+        status,
+        headers,
+        mut body,
+        mut meter,
+    } = incoming;
     let mut bytes = Vec::new();
     loop {
         match body.chunk().await {
@@ -47,12 +52,19 @@ async fn collect(incoming: Incoming) -> Result<Response, SendError> {
         }
     }
     meter.done();
-    Ok(Response { status: status.as_u16(), headers: texts(&headers), body: bytes })
+    Ok(Response {
+        status: status.as_u16(),
+        headers: texts(&headers),
+        body: bytes,
+    })
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+        .collect()
 }
 
 impl From<SendError> for Error {

@@ -79,16 +79,18 @@ pub(crate) fn known(import: &str) -> bool {
     if OTHERS.contains(&import) {
         return true;
     }
-    let Some((name, version)) = import.split_once('@') else { return false };
+    let Some((name, version)) = import.split_once('@') else {
+        return false;
+    };
     let Some((package, interface)) = name.strip_prefix("wasi:").and_then(|n| n.split_once('/'))
     else {
         return false;
     };
     version.starts_with("0.2.")
         && !version.contains('-')
-        && WASI.iter().any(|(known, interfaces)| {
-            *known == package && interfaces.contains(&interface)
-        })
+        && WASI
+            .iter()
+            .any(|(known, interfaces)| *known == package && interfaces.contains(&interface))
 }
 
 #[cfg(test)]

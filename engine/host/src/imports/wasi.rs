@@ -17,6 +17,9 @@ impl WasiView for CallState {
                 .max_random_size(MAX_RANDOM_BYTES)
                 .build()
         });
-        WasiCtxView { ctx, table: &mut self.table }
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
     }
 }
