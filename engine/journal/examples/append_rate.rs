@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use wasaga_core::{Event, Name, Record, SagaId, Status, Timestamp};
-use wasaga_journal::{Append, Fence, Head, Journal, JournalError, OwnerId, Ownership, SqliteJournal};
+use wasaga_journal::{
+    Append, Fence, Head, Journal, JournalError, OwnerId, Ownership, SqliteJournal,
+};
 
 const APPENDS: u64 = 4;
 const RECORDS: u64 = 2;
@@ -17,8 +19,13 @@ const MEASURED: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> Result<(), JournalError> {
-    let folder = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
-    println!("{:>6} {:>12} {:>14} {:>10} {:>10}", "group", "appends/s", "records/s", "p50 us", "p99 us");
+    let folder = std::env::args_os()
+        .nth(1)
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    println!(
+        "{:>6} {:>12} {:>14} {:>10} {:>10}",
+        "group", "appends/s", "records/s", "p50 us", "p99 us"
+    );
     for group in [1, 8, 64, 256, 1_000] {
         let dir = folder.join(format!("append-rate-{}", Uuid::now_v7()));
         let result = measure(&dir, group).await;
@@ -32,13 +39,20 @@ async fn main() -> Result<(), JournalError> {
 async fn measure(dir: &Path, group: usize) -> Result<(), JournalError> {
     let journal = SqliteJournal::open(dir).await?;
     let owner = OwnerId(Uuid::now_v7());
-    journal.register(owner, now().after(Duration::from_secs(60))).await?;
+    journal
+        .register(owner, now().after(Duration::from_secs(60)))
+        .await?;
     let mut times = Vec::new();
     let start = Instant::now();
     while start.elapsed() < MEASURED {
-        let sagas: Vec<_> = (0..group).map(|_| SagaId::from_uuid(Uuid::now_v7())).collect();
+        let sagas: Vec<_> = (0..group)
+            .map(|_| SagaId::from_uuid(Uuid::now_v7()))
+            .collect();
         for turn in 0..APPENDS {
-            let appends = sagas.iter().map(|saga| append(*saga, owner, turn)).collect();
+            let appends = sagas
+                .iter()
+                .map(|saga| append(*saga, owner, turn))
+                .collect();
             let before = Instant::now();
             let answers = journal.append(appends).await?;
             times.push(before.elapsed());
@@ -73,7 +87,11 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
         tags: BTreeMap::new(),
         deadline: None,
     };
-    let records = (1..=RECORDS).map(|n| Record { seq: expected + n, at: now, event: event.clone() });
+    let records = (1..=RECORDS).map(|n| Record {
+        seq: expected + n,
+        at: now,
+        event: event.clone(),
+    });
     Append {
         saga,
         expected,
@@ -83,17 +101,27 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
         head: Head {
             definition: Name::new("order").expect("a name"),
             version: 1,
-            status: if last { Status::Completed } else { Status::Running },
+            status: if last {
+                Status::Completed
+            } else {
+                Status::Running
+            },
             tags: BTreeMap::new(),
             created_at: now,
             updated_at: now,
             due_at: if last { None } else { Some(now) },
-            ownership: if last { Ownership::Release } else { Ownership::Keep },
+            ownership: if last {
+                Ownership::Release
+            } else {
+                Ownership::Keep
+            },
         },
     }
 }
 
 fn now() -> Timestamp {
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let since = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or_default();
     Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -57,7 +57,9 @@ CREATE TABLE tags (
     PRIMARY KEY (name, value, created_at, saga)
 ) STRICT, WITHOUT ROWID;
 
--- The events. `body` is the event as JSON, without its place and time.
+-- The events. `body` is the event as JSON, without its place and time. Rows stand in the order in
+-- which they were written: the events of a group of sagas fill few pages, where a tree by saga would
+-- have to change one for each.
 CREATE TABLE events (
     saga   BLOB    NOT NULL,
     seq    INTEGER NOT NULL,
@@ -65,7 +67,7 @@ CREATE TABLE events (
     format INTEGER NOT NULL,
     body   TEXT    NOT NULL,
     PRIMARY KEY (saga, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The log lines, numbered as they were written. `body` is the line as JSON.
 CREATE TABLE logs (

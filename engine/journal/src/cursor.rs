@@ -42,7 +42,11 @@ pub(crate) trait Key: Sized {
 
 impl Key for (Timestamp, SagaId) {
     fn write(&self) -> String {
-        format!("{:016x}{}", self.0.unix_ms().cast_unsigned(), self.1.as_uuid().as_simple())
+        format!(
+            "{:016x}{}",
+            self.0.unix_ms().cast_unsigned(),
+            self.1.as_uuid().as_simple()
+        )
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -77,7 +81,9 @@ impl Key for u64 {
 /// # Errors
 /// [`JournalError::Cursor`] when the cursor was not made for this list.
 pub(crate) fn after<K: Key>(list: List, page: &PageRequest) -> Result<Option<K>, JournalError> {
-    let Some(cursor) = &page.after else { return Ok(None) };
+    let Some(cursor) = &page.after else {
+        return Ok(None);
+    };
     cursor
         .0
         .strip_prefix(list.letter())
@@ -107,7 +113,10 @@ pub(crate) fn page<T, K: Key>(
 ) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| cursor_of(list, &key(last)));
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|last| cursor_of(list, &key(last)));
     Page { items, next }
 }
 
@@ -116,26 +125,53 @@ mod tests {
     use super::*;
 
     fn request(cursor: &str) -> PageRequest {
-        PageRequest { after: Some(Cursor(cursor.to_owned())), limit: 10 }
+        PageRequest {
+            after: Some(Cursor(cursor.to_owned())),
+            limit: 10,
+        }
     }
 
     #[test]
     fn a_cursor_reads_back_what_it_writes() {
         let key = (Timestamp::from_unix_ms(-5), SagaId::from_parts(1, &[7; 10]));
         let cursor = cursor_of(List::Sagas, &key);
-        assert_eq!(after(List::Sagas, &request(&cursor.0)).expect("a cursor"), Some(key));
+        assert_eq!(
+            after(List::Sagas, &request(&cursor.0)).expect("a cursor"),
+            Some(key)
+        );
     }
 
     #[test]
     fn what_no_list_made_is_no_cursor() {
-        let good = cursor_of(List::Sagas, &(Timestamp::from_unix_ms(0xabc), SagaId::from_parts(1, &[0xab; 10])));
+        let good = cursor_of(
+            List::Sagas,
+            &(
+                Timestamp::from_unix_ms(0xabc),
+                SagaId::from_parts(1, &[0xab; 10]),
+            ),
+        );
         let upper = good.0.to_uppercase().replacen('S', "s", 1);
-        for wrong in ["", "s", "x1", "s+00000000000001", "ä", &upper, &good.0[1..], &good.0[..40]] {
+        for wrong in [
+            "",
+            "s",
+            "x1",
+            "s+00000000000001",
+            "ä",
+            &upper,
+            &good.0[1..],
+            &good.0[..40],
+        ] {
             let answer = after::<(Timestamp, SagaId)>(List::Sagas, &request(wrong));
-            assert!(matches!(answer, Err(JournalError::Cursor)), "{wrong:?} was taken for a cursor");
+            assert!(
+                matches!(answer, Err(JournalError::Cursor)),
+                "{wrong:?} was taken for a cursor"
+            );
         }
         assert!(after::<u64>(List::Logs, &request("l+1")).is_err());
         assert!(after::<u64>(List::Logs, &request("v1")).is_err());
-        assert!(matches!(after::<u64>(List::Logs, &request("l1")), Ok(Some(1))));
+        assert!(matches!(
+            after::<u64>(List::Logs, &request("l1")),
+            Ok(Some(1))
+        ));
     }
 }

@@ -6,7 +6,9 @@ use wasaga_core::SagaId;
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The store's library is too old to be trusted.
-    #[error("SQLite {found} can corrupt a database that several connections write: {needed} or later is needed")]
+    #[error(
+        "SQLite {found} can corrupt a database that several connections write: {needed} or later is needed"
+    )]
     SqliteVersion {
         /// The version that was found.
         found: String,
@@ -28,7 +30,9 @@ pub enum JournalError {
         reason: String,
     },
     /// An event was written by a later engine.
-    #[error("saga {saga} has events of format {found}; this engine reads up to {known}: use a later one")]
+    #[error(
+        "saga {saga} has events of format {found}; this engine reads up to {known}: use a later one"
+    )]
     Format {
         /// Which saga.
         saga: SagaId,
@@ -66,7 +70,9 @@ pub enum JournalError {
 pub enum Refusal {
     /// The saga has other events after the expected one, or another owner or epoch: whoever
     /// appends no longer owns it.
-    #[error("saga {saga} is not at event {expected} under this owner and epoch: somebody else took it over")]
+    #[error(
+        "saga {saga} is not at event {expected} under this owner and epoch: somebody else took it over"
+    )]
     Fenced {
         /// Which saga.
         saga: SagaId,

@@ -19,7 +19,11 @@ pub(crate) struct Standing {
 pub(crate) fn admit(standing: Option<Standing>, append: &Append) -> Result<Standing, Refusal> {
     debug_assert!(!append.records.is_empty(), "an append has records");
     debug_assert!(
-        append.records.iter().zip(append.expected + 1..).all(|(record, seq)| record.seq == seq),
+        append
+            .records
+            .iter()
+            .zip(append.expected + 1..)
+            .all(|(record, seq)| record.seq == seq),
         "records are numbered from the expected event on"
     );
     let saga = append.saga;
@@ -30,10 +34,18 @@ pub(crate) fn admit(standing: Option<Standing>, append: &Append) -> Result<Stand
             if standing.seq == append.expected
                 && standing.owner == Some(append.fence.owner)
                 && standing.epoch == append.fence.epoch => {}
-        _ => return Err(Refusal::Fenced { saga, expected: append.expected }),
+        _ => {
+            return Err(Refusal::Fenced {
+                saga,
+                expected: append.expected,
+            });
+        }
     }
     Ok(Standing {
-        seq: append.records.last().map_or(append.expected, |record| record.seq),
+        seq: append
+            .records
+            .last()
+            .map_or(append.expected, |record| record.seq),
         owner: match append.head.ownership {
             Ownership::Keep => Some(append.fence.owner),
             Ownership::Release => None,

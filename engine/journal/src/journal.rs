@@ -27,7 +27,12 @@ pub trait Journal: Send + Sync + 'static {
     /// Takes over at most `limit` sagas that are due at `now` and that nobody owns, or whose owner's
     /// lease has ended, in the order in which they became due. Their epochs go up by one. An owner
     /// gets its own sagas only after it released them.
-    async fn claim(&self, owner: OwnerId, now: Timestamp, limit: u32) -> Result<Vec<Claimed>, JournalError>;
+    async fn claim(
+        &self,
+        owner: OwnerId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, JournalError>;
 
     /// Takes over one saga that is not settled, due or not, unless somebody with a lease owns it.
     async fn claim_one(
@@ -42,7 +47,12 @@ pub trait Journal: Send + Sync + 'static {
 
     /// A saga's records with a number above `after`, at most `limit` and at most
     /// [`PAGE_LIMIT`](crate::PAGE_LIMIT), in order.
-    async fn records(&self, saga: SagaId, after: u64, limit: u32) -> Result<Vec<Record>, JournalError>;
+    async fn records(
+        &self,
+        saga: SagaId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Record>, JournalError>;
 
     /// A saga's log lines, in the order in which they were written.
     async fn logs(&self, saga: SagaId, page: PageRequest) -> Result<Page<LogLine>, JournalError>;
@@ -51,7 +61,11 @@ pub trait Journal: Send + Sync + 'static {
     async fn saga(&self, saga: SagaId) -> Result<Option<SagaRow>, JournalError>;
 
     /// Sagas, the latest first.
-    async fn sagas(&self, filter: SagaFilter, page: PageRequest) -> Result<Page<SagaRow>, JournalError>;
+    async fn sagas(
+        &self,
+        filter: SagaFilter,
+        page: PageRequest,
+    ) -> Result<Page<SagaRow>, JournalError>;
 
     /// How many sagas there are of each status. Statuses without sagas are left out.
     async fn count_by_status(&self) -> Result<Vec<(wasaga_core::Status, u64)>, JournalError>;
@@ -80,7 +94,8 @@ pub trait Journal: Send + Sync + 'static {
     ) -> Result<Option<DefinitionVersion>, JournalError>;
 
     /// The latest version of each definition, by name.
-    async fn definitions(&self, page: PageRequest) -> Result<Page<DefinitionVersion>, JournalError>;
+    async fn definitions(&self, page: PageRequest)
+    -> Result<Page<DefinitionVersion>, JournalError>;
 
     /// Stores a version of a component. When a version of it has the same digest, that version is
     /// answered and nothing changes. The first version makes the component.

@@ -16,9 +16,8 @@ pub use self::error::{JournalError, Refusal};
 pub use self::journal::{Activation, Journal, Made};
 pub use self::memory::MemoryJournal;
 pub use self::model::{
-    Append, Claimed, ComponentRow, ComponentVersion, Cursor, DefinitionVersion, Fence,
-    Head, NewComponentVersion, OwnerId, Ownership, Page, PageRequest, SagaFilter,
-    SagaRow,
+    Append, Claimed, ComponentRow, ComponentVersion, Cursor, DefinitionVersion, Fence, Head,
+    NewComponentVersion, OwnerId, Ownership, Page, PageRequest, SagaFilter, SagaRow,
 };
 pub use self::sqlite::SqliteJournal;
 

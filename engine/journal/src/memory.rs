@@ -58,7 +58,11 @@ impl MemoryJournal {
 
     fn store(&self) -> Result<MutexGuard<'_, Store>, JournalError> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        if store.closed { Err(JournalError::Closed) } else { Ok(store) }
+        if store.closed {
+            Err(JournalError::Closed)
+        } else {
+            Ok(store)
+        }
     }
 }
 
@@ -66,7 +70,13 @@ impl Store {
     fn append(&mut self, append: Append) -> Result<(), Refusal> {
         let standing = self.sagas.get(&append.saga).map(|saga| saga.standing);
         let standing = admit(standing, &append)?;
-        let Append { saga: id, records, logs, head, .. } = append;
+        let Append {
+            saga: id,
+            records,
+            logs,
+            head,
+            ..
+        } = append;
         let saga = self.sagas.entry(id).or_insert_with(|| Saga {
             row: SagaRow {
                 id,
@@ -104,16 +114,30 @@ impl Store {
         let standing = &mut self.sagas.get_mut(&saga)?.standing;
         standing.owner = Some(owner);
         standing.epoch += 1;
-        Some(Claimed { saga, fence: Fence { owner, epoch: standing.epoch } })
+        Some(Claimed {
+            saga,
+            fence: Fence {
+                owner,
+                epoch: standing.epoch,
+            },
+        })
     }
 }
 
 impl Saga {
     fn passes(&self, filter: &SagaFilter) -> bool {
-        let SagaFilter { status, definition, tag } = filter;
+        let SagaFilter {
+            status,
+            definition,
+            tag,
+        } = filter;
         status.is_none_or(|status| status == self.row.status)
-            && definition.as_ref().is_none_or(|definition| *definition == self.row.definition)
-            && tag.as_ref().is_none_or(|(name, value)| self.row.tags.get(name) == Some(value))
+            && definition
+                .as_ref()
+                .is_none_or(|definition| *definition == self.row.definition)
+            && tag
+                .as_ref()
+                .is_none_or(|(name, value)| self.row.tags.get(name) == Some(value))
     }
 }
 
@@ -129,7 +153,9 @@ impl Component {
     }
 
     fn version(&self, number: u32) -> Option<&ComponentVersion> {
-        self.versions.iter().find(|version| version.version == number)
+        self.versions
+            .iter()
+            .find(|version| version.version == number)
     }
 }
 
@@ -142,7 +168,10 @@ impl Journal for MemoryJournal {
 
     async fn append(&self, appends: Vec<Append>) -> Result<Vec<Result<(), Refusal>>, JournalError> {
         let mut store = self.store()?;
-        Ok(appends.into_iter().map(|append| store.append(append)).collect())
+        Ok(appends
+            .into_iter()
+            .map(|append| store.append(append))
+            .collect())
     }
 
     async fn claim(
@@ -160,7 +189,10 @@ impl Journal for MemoryJournal {
             .collect();
         due.sort();
         due.truncate(cursor::limit(limit));
-        Ok(due.into_iter().filter_map(|(_, saga)| store.hand_over(saga, owner)).collect())
+        Ok(due
+            .into_iter()
+            .filter_map(|(_, saga)| store.hand_over(saga, owner))
+            .collect())
     }
 
     async fn claim_one(
@@ -173,12 +205,19 @@ impl Journal for MemoryJournal {
         let free = store.sagas.get(&saga).is_some_and(|saga| {
             !saga.row.status.is_settled() && store.is_free(saga.standing.owner, owner, now)
         });
-        Ok(if free { store.hand_over(saga, owner) } else { None })
+        Ok(if free {
+            store.hand_over(saga, owner)
+        } else {
+            None
+        })
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, JournalError> {
         let store = self.store()?;
-        let unowned = store.sagas.values().filter(|saga| saga.standing.owner.is_none());
+        let unowned = store
+            .sagas
+            .values()
+            .filter(|saga| saga.standing.owner.is_none());
         Ok(unowned.filter_map(|saga| saga.due_at).min())
     }
 
@@ -199,10 +238,15 @@ impl Journal for MemoryJournal {
         let limit = cursor::limit(page.limit);
         let store = self.store()?;
         let lines = store.sagas.get(&saga).map_or(&[][..], |saga| &saga.logs);
-        let rest = (1_u64..).zip(lines).filter(|(number, _)| *number > after.unwrap_or(0));
+        let rest = (1_u64..)
+            .zip(lines)
+            .filter(|(number, _)| *number > after.unwrap_or(0));
         let rest: Vec<_> = rest.take(limit + 1).collect();
         let Page { items, next } = cursor::page(List::Logs, rest, limit, |(number, _)| *number);
-        Ok(Page { items: items.into_iter().map(|(_, line)| line.clone()).collect(), next })
+        Ok(Page {
+            items: items.into_iter().map(|(_, line)| line.clone()).collect(),
+            next,
+        })
     }
 
     async fn saga(&self, saga: SagaId) -> Result<Option<SagaRow>, JournalError> {
@@ -238,7 +282,10 @@ impl Journal for MemoryJournal {
     }
 
     async fn put_blob(&self, digest: Digest, bytes: &[u8]) -> Result<(), JournalError> {
-        self.store()?.blobs.entry(digest).or_insert_with(|| bytes.to_vec());
+        self.store()?
+            .blobs
+            .entry(digest)
+            .or_insert_with(|| bytes.to_vec());
         Ok(())
     }
 
@@ -263,7 +310,13 @@ impl Journal for MemoryJournal {
             None => 1,
         };
         let (name, document) = (name.clone(), document.clone());
-        let made = DefinitionVersion { name, version, digest, document, created_at: at };
+        let made = DefinitionVersion {
+            name,
+            version,
+            digest,
+            document,
+            created_at: at,
+        };
         versions.push(made.clone());
         Ok((made, Made::New))
     }
@@ -274,7 +327,9 @@ impl Journal for MemoryJournal {
         version: Option<u32>,
     ) -> Result<Option<DefinitionVersion>, JournalError> {
         let store = self.store()?;
-        let Some(versions) = store.definitions.get(name) else { return Ok(None) };
+        let Some(versions) = store.definitions.get(name) else {
+            return Ok(None);
+        };
         let found = match version {
             None => versions.last(),
             Some(version) => versions.iter().find(|stored| stored.version == version),
@@ -289,12 +344,18 @@ impl Journal for MemoryJournal {
         let after: Option<Name> = cursor::after(List::Definitions, &page)?;
         let limit = cursor::limit(page.limit);
         let store = self.store()?;
-        let latest = store.definitions.values().filter_map(|versions| versions.last());
+        let latest = store
+            .definitions
+            .values()
+            .filter_map(|versions| versions.last());
         let rest = latest.filter(|item| after.as_ref().is_none_or(|after| item.name > *after));
         let rest = rest.take(limit + 1).cloned().collect();
-        Ok(cursor::page(List::Definitions, rest, limit, |item: &DefinitionVersion| {
-            item.name.clone()
-        }))
+        Ok(cursor::page(
+            List::Definitions,
+            rest,
+            limit,
+            |item: &DefinitionVersion| item.name.clone(),
+        ))
     }
 
     async fn put_component_version(
@@ -303,28 +364,61 @@ impl Journal for MemoryJournal {
     ) -> Result<(ComponentVersion, Made), JournalError> {
         let mut store = self.store()?;
         let component = store.components.entry(new.name.clone()).or_default();
-        if let Some(same) = component.versions.iter().find(|version| version.digest == new.digest) {
+        if let Some(same) = component
+            .versions
+            .iter()
+            .find(|version| version.digest == new.digest)
+        {
             return Ok((same.clone(), Made::Existing));
         }
-        let NewComponentVersion { name, digest, size_bytes, info, at } = new;
-        let version = component.versions.last().map_or(0, |version| version.version) + 1;
-        let made = ComponentVersion { name, version, digest, size_bytes, info, created_at: at };
+        let NewComponentVersion {
+            name,
+            digest,
+            size_bytes,
+            info,
+            at,
+        } = new;
+        let version = component
+            .versions
+            .last()
+            .map_or(0, |version| version.version)
+            + 1;
+        let made = ComponentVersion {
+            name,
+            version,
+            digest,
+            size_bytes,
+            info,
+            created_at: at,
+        };
         component.versions.push(made.clone());
         Ok((made, Made::New))
     }
 
     async fn component(&self, name: &Name) -> Result<Option<ComponentRow>, JournalError> {
-        Ok(self.store()?.components.get(name).map(|component| component.row(name)))
+        Ok(self
+            .store()?
+            .components
+            .get(name)
+            .map(|component| component.row(name)))
     }
 
     async fn components(&self, page: PageRequest) -> Result<Page<ComponentRow>, JournalError> {
         let after: Option<Name> = cursor::after(List::Components, &page)?;
         let limit = cursor::limit(page.limit);
         let store = self.store()?;
-        let rows = store.components.iter().map(|(name, component)| component.row(name));
+        let rows = store
+            .components
+            .iter()
+            .map(|(name, component)| component.row(name));
         let rest = rows.filter(|row| after.as_ref().is_none_or(|after| row.name > *after));
         let rest = rest.take(limit + 1).collect();
-        Ok(cursor::page(List::Components, rest, limit, |row: &ComponentRow| row.name.clone()))
+        Ok(cursor::page(
+            List::Components,
+            rest,
+            limit,
+            |row: &ComponentRow| row.name.clone(),
+        ))
     }
 
     async fn component_version(
@@ -333,7 +427,11 @@ impl Journal for MemoryJournal {
         version: u32,
     ) -> Result<Option<ComponentVersion>, JournalError> {
         let store = self.store()?;
-        Ok(store.components.get(name).and_then(|component| component.version(version)).cloned())
+        Ok(store
+            .components
+            .get(name)
+            .and_then(|component| component.version(version))
+            .cloned())
     }
 
     async fn component_versions(
@@ -345,9 +443,20 @@ impl Journal for MemoryJournal {
         let limit = cursor::limit(page.limit);
         let key = |version: &ComponentVersion| u64::from(version.version);
         let store = self.store()?;
-        let versions = store.components.get(name).map_or(&[][..], |component| &component.versions);
-        let rest = versions.iter().rev().filter(|item| after.is_none_or(|after| key(item) < after));
-        Ok(cursor::page(List::ComponentVersions, rest.take(limit + 1).cloned().collect(), limit, key))
+        let versions = store
+            .components
+            .get(name)
+            .map_or(&[][..], |component| &component.versions);
+        let rest = versions
+            .iter()
+            .rev()
+            .filter(|item| after.is_none_or(|after| key(item) < after));
+        Ok(cursor::page(
+            List::ComponentVersions,
+            rest.take(limit + 1).cloned().collect(),
+            limit,
+            key,
+        ))
     }
 
     async fn activate(
@@ -383,6 +492,9 @@ impl Journal for MemoryJournal {
     }
 
     async fn close(&self) {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
     }
 }

@@ -32,13 +32,17 @@ fn folder() -> TempDir {
 }
 
 async fn journal(dir: &TempDir) -> SqliteJournal {
-    SqliteJournal::open(dir.path()).await.expect("the journal opens")
+    SqliteJournal::open(dir.path())
+        .await
+        .expect("the journal opens")
 }
 
 /// The database itself, as only somebody who goes around the journal sees it.
 async fn database(dir: &TempDir) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(dir.path().join("wasaga.db"));
-    SqliteConnection::connect_with(&options).await.expect("the database opens")
+    SqliteConnection::connect_with(&options)
+        .await
+        .expect("the database opens")
 }
 
 const OWNER: OwnerId = OwnerId(Uuid::from_u128(1));
@@ -60,7 +64,10 @@ fn start(number: u64) -> Append {
     Append {
         saga: saga(number),
         expected: 0,
-        fence: Fence { owner: OWNER, epoch: 1 },
+        fence: Fence {
+            owner: OWNER,
+            epoch: 1,
+        },
         records: vec![Record { seq: 1, at, event }],
         logs: Vec::new(),
         head: Head {
@@ -81,8 +88,14 @@ async fn what_was_answered_is_there_after_a_new_start() {
     let dir = folder();
     let digest = Digest::of(b"bytes");
     let first = journal(&dir).await;
-    first.register(OWNER, Timestamp::from_unix_ms(i64::MAX)).await.expect("registered");
-    assert_eq!(first.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    first
+        .register(OWNER, Timestamp::from_unix_ms(i64::MAX))
+        .await
+        .expect("registered");
+    assert_eq!(
+        first.append(vec![start(1)]).await.expect("appended"),
+        [Ok(())]
+    );
     first.put_blob(digest, b"bytes").await.expect("stored");
     first.close().await;
     drop(first);
@@ -90,7 +103,10 @@ async fn what_was_answered_is_there_after_a_new_start() {
     let second = journal(&dir).await;
     let records = second.records(saga(1), 0, 10).await.expect("records");
     assert_eq!(records, start(1).records);
-    assert_eq!(second.blob(digest).await.expect("a blob").as_deref(), Some(&b"bytes"[..]));
+    assert_eq!(
+        second.blob(digest).await.expect("a blob").as_deref(),
+        Some(&b"bytes"[..])
+    );
     let owner = OwnerId(Uuid::from_u128(2));
     let now = Timestamp::from_unix_ms(1_000);
     second.register(owner, now).await.expect("registered");
@@ -103,52 +119,92 @@ async fn what_was_answered_is_there_after_a_new_start() {
 async fn what_was_answered_is_there_without_an_orderly_end() {
     let dir = folder();
     let first = journal(&dir).await;
-    assert_eq!(first.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    assert_eq!(
+        first.append(vec![start(1)]).await.expect("appended"),
+        [Ok(())]
+    );
     // A copy of the files is what a process that was killed leaves behind.
     let copy = folder();
     for file in ["wasaga.db", "wasaga.db-wal"] {
         std::fs::copy(dir.path().join(file), copy.path().join(file)).expect("a copy");
     }
     let second = journal(&copy).await;
-    assert_eq!(second.records(saga(1), 0, 10).await.expect("records"), start(1).records);
+    assert_eq!(
+        second.records(saga(1), 0, 10).await.expect("records"),
+        start(1).records
+    );
 }
 
 #[tokio::test]
 async fn a_folder_that_is_in_use_is_locked() {
     let dir = folder();
     let first = journal(&dir).await;
-    let error = SqliteJournal::open(dir.path()).await.expect_err("the folder is in use");
+    let error = SqliteJournal::open(dir.path())
+        .await
+        .expect_err("the folder is in use");
     assert!(matches!(error, JournalError::Locked { .. }), "{error}");
-    assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&dir.path().display().to_string()),
+        "{error}"
+    );
     first.close().await;
-    SqliteJournal::open(dir.path()).await.expect("a closed journal is not in the way");
+    SqliteJournal::open(dir.path())
+        .await
+        .expect("a closed journal is not in the way");
 }
 
 #[tokio::test]
 async fn closing_leaves_one_database_file() {
     let dir = folder();
     let first = journal(&dir).await;
-    assert_eq!(first.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
-    assert_eq!(first.sagas(SagaFilter::default(), page()).await.expect("a page").items.len(), 1);
+    assert_eq!(
+        first.append(vec![start(1)]).await.expect("appended"),
+        [Ok(())]
+    );
+    assert_eq!(
+        first
+            .sagas(SagaFilter::default(), page())
+            .await
+            .expect("a page")
+            .items
+            .len(),
+        1
+    );
     first.close().await;
     let mut files: Vec<_> = std::fs::read_dir(dir.path())
         .expect("the folder")
-        .map(|entry| entry.expect("a file").file_name().into_string().expect("a name"))
+        .map(|entry| {
+            entry
+                .expect("a file")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
         .collect();
     files.sort();
     assert_eq!(files, ["wasaga.db", "wasaga.lock"]);
 }
 
 fn page() -> PageRequest {
-    PageRequest { after: None, limit: 10 }
+    PageRequest {
+        after: None,
+        limit: 10,
+    }
 }
 
 #[tokio::test]
 async fn a_new_folder_is_only_its_owners() {
     let dir = folder();
     let inner = dir.path().join("a/b");
-    let opened = SqliteJournal::open(&inner).await.expect("the journal opens");
-    let mode = std::fs::metadata(&inner).expect("the folder").permissions().mode();
+    let opened = SqliteJournal::open(&inner)
+        .await
+        .expect("the journal opens");
+    let mode = std::fs::metadata(&inner)
+        .expect("the folder")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o700);
     opened.close().await;
 }
@@ -158,7 +214,9 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let dir = folder();
     let file = dir.path().join("file");
     std::fs::write(&file, "").expect("a file");
-    let error = SqliteJournal::open(&file).await.expect_err("a file is no folder");
+    let error = SqliteJournal::open(&file)
+        .await
+        .expect_err("a file is no folder");
     assert!(matches!(error, JournalError::File { .. }), "{error}");
     assert!(error.to_string().contains("file"), "{error}");
 }
@@ -167,7 +225,9 @@ async fn a_folder_that_cannot_be_made_is_named() {
 async fn a_file_that_is_no_database_is_an_error() {
     let dir = folder();
     std::fs::write(dir.path().join("wasaga.db"), "no database ".repeat(1_000)).expect("a file");
-    let error = SqliteJournal::open(dir.path()).await.expect_err("no database");
+    let error = SqliteJournal::open(dir.path())
+        .await
+        .expect_err("no database");
     assert!(matches!(error, JournalError::Database { .. }), "{error}");
 }
 
@@ -175,13 +235,26 @@ async fn a_file_that_is_no_database_is_an_error() {
 async fn an_event_of_a_later_engine_is_not_guessed_at() {
     let dir = folder();
     let journal = journal(&dir).await;
-    assert_eq!(journal.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    assert_eq!(
+        journal.append(vec![start(1)]).await.expect("appended"),
+        [Ok(())]
+    );
     sqlx::query("UPDATE events SET format = format + 1, body = '{\"type\":\"news\"}'")
         .execute(&mut database(&dir).await)
         .await
         .expect("changed");
-    let error = journal.records(saga(1), 0, 10).await.expect_err("a later format");
-    let JournalError::Format { saga: of, found, known } = error else { panic!("{error}") };
+    let error = journal
+        .records(saga(1), 0, 10)
+        .await
+        .expect_err("a later format");
+    let JournalError::Format {
+        saga: of,
+        found,
+        known,
+    } = error
+    else {
+        panic!("{error}")
+    };
     assert_eq!((of, found, known), (saga(1), FORMAT + 1, FORMAT));
 }
 
@@ -189,14 +262,22 @@ async fn an_event_of_a_later_engine_is_not_guessed_at() {
 async fn an_event_that_cannot_be_read_is_named() {
     let dir = folder();
     let journal = journal(&dir).await;
-    assert_eq!(journal.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
+    assert_eq!(
+        journal.append(vec![start(1)]).await.expect("appended"),
+        [Ok(())]
+    );
     sqlx::query("UPDATE events SET body = '{\"type\":'")
         .execute(&mut database(&dir).await)
         .await
         .expect("changed");
     let error = journal.records(saga(1), 0, 10).await.expect_err("no JSON");
     assert!(matches!(error, JournalError::Corrupt { .. }), "{error}");
-    assert!(error.to_string().contains(&format!("event 1 of saga {}", saga(1))), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("event 1 of saga {}", saga(1))),
+        "{error}"
+    );
 }
 
 /// After a failed write nothing of it is there, and the next one is made.
@@ -212,13 +293,28 @@ async fn a_write_that_fails_leaves_nothing_and_the_next_one_is_made() {
     .execute(&mut database)
     .await
     .expect("made");
-    let error = journal.append(vec![start(1)]).await.expect_err("the write fails");
+    let error = journal
+        .append(vec![start(1)])
+        .await
+        .expect_err("the write fails");
     assert!(matches!(error, JournalError::Database { .. }), "{error}");
     assert!(error.to_string().contains("the disk is full"), "{error}");
-    assert_eq!(journal.saga(saga(1)).await.expect("the journal works"), None);
-    sqlx::query("DROP TRIGGER fails").execute(&mut database).await.expect("removed");
-    assert_eq!(journal.append(vec![start(1)]).await.expect("appended"), [Ok(())]);
-    assert_eq!(journal.records(saga(1), 0, 10).await.expect("records"), start(1).records);
+    assert_eq!(
+        journal.saga(saga(1)).await.expect("the journal works"),
+        None
+    );
+    sqlx::query("DROP TRIGGER fails")
+        .execute(&mut database)
+        .await
+        .expect("removed");
+    assert_eq!(
+        journal.append(vec![start(1)]).await.expect("appended"),
+        [Ok(())]
+    );
+    assert_eq!(
+        journal.records(saga(1), 0, 10).await.expect("records"),
+        start(1).records
+    );
 }
 
 /// A caller may go away at any moment: its batch is then there or not, never in between, and the
@@ -241,11 +337,24 @@ async fn an_append_that_is_given_up_is_made_whole_or_not_at_all() {
         }
     }
     for number in 0..200_u64 {
-        let one = journal.saga(saga(2 * number)).await.expect("the journal works");
-        let two = journal.saga(saga(2 * number + 1)).await.expect("the journal works");
-        assert_eq!(one.is_some(), two.is_some(), "half of batch {number} is there");
+        let one = journal
+            .saga(saga(2 * number))
+            .await
+            .expect("the journal works");
+        let two = journal
+            .saga(saga(2 * number + 1))
+            .await
+            .expect("the journal works");
+        assert_eq!(
+            one.is_some(),
+            two.is_some(),
+            "half of batch {number} is there"
+        );
     }
-    assert_eq!(journal.append(vec![start(1_000)]).await.expect("appended"), [Ok(())]);
+    assert_eq!(
+        journal.append(vec![start(1_000)]).await.expect("appended"),
+        [Ok(())]
+    );
 }
 
 /// Gives way some times, a few more with each round, so that every point of an append is met.
@@ -281,7 +390,9 @@ async fn lists_and_claims_go_by_an_index() {
         "s.status = 'stuck' AND s.definition = 'order'",
     ] {
         queries.push(format!("SELECT * FROM sagas s WHERE {filter} {order}"));
-        queries.push(format!("SELECT * FROM sagas s WHERE {filter} {behind} {order}"));
+        queries.push(format!(
+            "SELECT * FROM sagas s WHERE {filter} {behind} {order}"
+        ));
     }
     for query in queries {
         let plan: Vec<(i64, i64, i64, String)> =

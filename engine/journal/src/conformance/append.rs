@@ -13,10 +13,17 @@ use super::draft::{ALICE, BOB, answer, made, name, records, start, time};
 
 pub async fn a_new_saga_is_read_back_as_it_was_written(fixture: Fixture) {
     let journal = &*fixture.journal;
-    let mut new = start(1).tag("customer", "user_1").status(Status::Waiting).created(900);
+    let mut new = start(1)
+        .tag("customer", "user_1")
+        .status(Status::Waiting)
+        .created(900);
     new.records = records(0, 3);
     made(journal, [new.clone()]).await;
-    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    let row = journal
+        .saga(new.saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     let expected = SagaRow {
         id: new.saga,
         seq: 3,
@@ -28,7 +35,10 @@ pub async fn a_new_saga_is_read_back_as_it_was_written(fixture: Fixture) {
         updated_at: time(1_000),
     };
     assert_eq!(row, expected);
-    assert_eq!(journal.records(new.saga, 0, 10).await.expect("records"), new.records);
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        new.records
+    );
 }
 
 pub async fn an_append_goes_on_after_the_expected_event(fixture: Fixture) {
@@ -37,10 +47,17 @@ pub async fn an_append_goes_on_after_the_expected_event(fixture: Fixture) {
     let mut next = new.next(2).status(Status::Compensating);
     next.head.updated_at = time(2_000);
     made(journal, [new.clone(), next.clone()]).await;
-    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    let row = journal
+        .saga(new.saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     assert_eq!((row.seq, row.status), (3, Status::Compensating));
     assert_eq!((row.created_at, row.updated_at), (time(1_000), time(2_000)));
-    assert_eq!(journal.records(new.saga, 0, 10).await.expect("records"), records(0, 3));
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        records(0, 3)
+    );
 }
 
 pub async fn a_saga_that_exists_is_not_made_again(fixture: Fixture) {
@@ -48,8 +65,15 @@ pub async fn a_saga_that_exists_is_not_made_again(fixture: Fixture) {
     let new = start(1);
     made(journal, [new.clone()]).await;
     let again = start(1).definition("other");
-    assert_eq!(answer(journal, again).await, Err(Refusal::Exists { saga: new.saga }));
-    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    assert_eq!(
+        answer(journal, again).await,
+        Err(Refusal::Exists { saga: new.saga })
+    );
+    let row = journal
+        .saga(new.saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     assert_eq!(row.definition, name("order"));
 }
 
@@ -61,7 +85,10 @@ pub async fn an_append_that_expects_another_event_is_refused(fixture: Fixture) {
     assert_eq!(answer(journal, next.clone()).await, Err(next.fenced()));
     let far = next.next(1).next(1);
     assert_eq!(answer(journal, far.clone()).await, Err(far.fenced()));
-    assert_eq!(journal.records(new.saga, 0, 10).await.expect("records"), records(0, 2));
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        records(0, 2)
+    );
 }
 
 pub async fn an_append_by_another_owner_or_epoch_is_refused(fixture: Fixture) {
@@ -69,23 +96,50 @@ pub async fn an_append_by_another_owner_or_epoch_is_refused(fixture: Fixture) {
     let new = start(1);
     made(journal, [new.clone()]).await;
     for fence in [
-        Fence { owner: BOB, epoch: 1 },
-        Fence { owner: ALICE, epoch: 2 },
-        Fence { owner: ALICE, epoch: 0 },
+        Fence {
+            owner: BOB,
+            epoch: 1,
+        },
+        Fence {
+            owner: ALICE,
+            epoch: 2,
+        },
+        Fence {
+            owner: ALICE,
+            epoch: 0,
+        },
     ] {
         let mut next = new.next(1).status(Status::Completed);
         next.fence = fence;
-        assert_eq!(answer(journal, next.clone()).await, Err(next.fenced()), "{fence:?}");
+        assert_eq!(
+            answer(journal, next.clone()).await,
+            Err(next.fenced()),
+            "{fence:?}"
+        );
     }
-    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    let row = journal
+        .saga(new.saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     assert_eq!((row.seq, row.status), (1, Status::Running));
     made(journal, [new.next(1)]).await;
 }
 
 pub async fn an_append_to_an_unknown_saga_is_refused(fixture: Fixture) {
     let next = start(1).next(1);
-    assert_eq!(answer(&*fixture.journal, next.clone()).await, Err(next.fenced()));
-    assert_eq!(fixture.journal.saga(next.saga).await.expect("the journal works"), None);
+    assert_eq!(
+        answer(&*fixture.journal, next.clone()).await,
+        Err(next.fenced())
+    );
+    assert_eq!(
+        fixture
+            .journal
+            .saga(next.saga)
+            .await
+            .expect("the journal works"),
+        None
+    );
 }
 
 pub async fn a_saga_that_was_let_go_takes_no_append_before_it_is_claimed(fixture: Fixture) {
@@ -94,7 +148,10 @@ pub async fn a_saga_that_was_let_go_takes_no_append_before_it_is_claimed(fixture
     made(journal, [new.clone()]).await;
     let next = new.next(1);
     assert_eq!(answer(journal, next.clone()).await, Err(next.fenced()));
-    let claimed = journal.claim(ALICE, time(5_000), 10).await.expect("the journal works");
+    let claimed = journal
+        .claim(ALICE, time(5_000), 10)
+        .await
+        .expect("the journal works");
     made(journal, [next.under(claimed[0])]).await;
 }
 
@@ -104,15 +161,35 @@ pub async fn a_refusal_keeps_no_other_append_from_being_made(fixture: Fixture) {
     made(journal, [old.clone()]).await;
     let mut stolen = old.next(1);
     stolen.fence.owner = BOB;
-    let batch = vec![stolen.clone(), new.clone(), unknown.clone(), start(1), old.next(2)];
+    let batch = vec![
+        stolen.clone(),
+        new.clone(),
+        unknown.clone(),
+        start(1),
+        old.next(2),
+    ];
     let answers = journal.append(batch).await.expect("the journal works");
     let exists = Refusal::Exists { saga: old.saga };
-    let expected =
-        [Err(stolen.fenced()), Ok(()), Err(unknown.fenced()), Err(exists), Ok(())];
+    let expected = [
+        Err(stolen.fenced()),
+        Ok(()),
+        Err(unknown.fenced()),
+        Err(exists),
+        Ok(()),
+    ];
     assert_eq!(answers, expected);
-    assert_eq!(journal.records(old.saga, 0, 10).await.expect("records"), records(0, 3));
-    assert_eq!(journal.records(new.saga, 0, 10).await.expect("records"), records(0, 1));
-    assert_eq!(journal.records(unknown.saga, 0, 10).await.expect("records"), []);
+    assert_eq!(
+        journal.records(old.saga, 0, 10).await.expect("records"),
+        records(0, 3)
+    );
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        records(0, 1)
+    );
+    assert_eq!(
+        journal.records(unknown.saga, 0, 10).await.expect("records"),
+        []
+    );
 }
 
 pub async fn appends_to_one_saga_in_one_batch_follow_each_other(fixture: Fixture) {
@@ -123,17 +200,36 @@ pub async fn appends_to_one_saga_in_one_batch_follow_each_other(fixture: Fixture
     let batch = vec![new.clone(), second.clone(), second.clone(), third];
     let answers = journal.append(batch).await.expect("the journal works");
     assert_eq!(answers, [Ok(()), Ok(()), Err(second.fenced()), Ok(())]);
-    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    let row = journal
+        .saga(new.saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     assert_eq!((row.seq, row.status), (4, Status::Completed));
-    assert_eq!(journal.records(new.saga, 0, 10).await.expect("records"), records(0, 4));
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        records(0, 4)
+    );
 }
 
 pub async fn a_saga_made_twice_in_one_batch_is_made_once(fixture: Fixture) {
     let journal = &*fixture.journal;
     let batch = vec![start(1), start(1).definition("other")];
     let answers = journal.append(batch).await.expect("the journal works");
-    assert_eq!(answers, [Ok(()), Err(Refusal::Exists { saga: start(1).saga })]);
-    let row = journal.saga(start(1).saga).await.expect("the journal works").expect("the saga");
+    assert_eq!(
+        answers,
+        [
+            Ok(()),
+            Err(Refusal::Exists {
+                saga: start(1).saga
+            })
+        ]
+    );
+    let row = journal
+        .saga(start(1).saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     assert_eq!(row.definition, name("order"));
 }
 
@@ -147,12 +243,22 @@ pub async fn a_batch_of_a_thousand_is_made_whole(fixture: Fixture) {
         assert_eq!(answers, vec![Ok(()); new.len()]);
     }
     for append in &new {
-        assert_eq!(journal.records(append.saga, 0, 10).await.expect("records"), records(0, 4));
+        assert_eq!(
+            journal.records(append.saga, 0, 10).await.expect("records"),
+            records(0, 4)
+        );
     }
 }
 
 pub async fn an_empty_batch_is_answered(fixture: Fixture) {
-    assert_eq!(fixture.journal.append(Vec::new()).await.expect("the journal works"), []);
+    assert_eq!(
+        fixture
+            .journal
+            .append(Vec::new())
+            .await
+            .expect("the journal works"),
+        []
+    );
 }
 
 pub async fn appends_from_many_tasks_are_all_made(fixture: Fixture) {
@@ -173,7 +279,11 @@ pub async fn appends_from_many_tasks_are_all_made(fixture: Fixture) {
         task.expect("a task's appends are made");
     }
     for number in 0..TASKS {
-        let stored = fixture.journal.records(start(number).saga, 0, 100).await.expect("records");
+        let stored = fixture
+            .journal
+            .records(start(number).saga, 0, 100)
+            .await
+            .expect("records");
         assert_eq!(stored, records(0, APPENDS));
     }
 }

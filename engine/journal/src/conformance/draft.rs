@@ -35,12 +35,21 @@ pub(super) fn first(limit: u32) -> PageRequest {
 }
 
 pub(super) fn behind(cursor: Option<Cursor>, limit: u32) -> PageRequest {
-    PageRequest { after: Some(cursor.expect("there is another page")), limit }
+    PageRequest {
+        after: Some(cursor.expect("there is another page")),
+        limit,
+    }
 }
 
 pub(super) fn records(after: u64, count: u64) -> Vec<Record> {
     let numbers = after + 1..=after + count;
-    numbers.map(|seq| Record { seq, at: time(1_000), event: event(seq) }).collect()
+    numbers
+        .map(|seq| Record {
+            seq,
+            at: time(1_000),
+            event: event(seq),
+        })
+        .collect()
 }
 
 fn event(number: u64) -> Event {
@@ -69,7 +78,10 @@ pub(super) fn start(number: u64) -> Append {
     Append {
         saga: id(number),
         expected: 0,
-        fence: Fence { owner: ALICE, epoch: 1 },
+        fence: Fence {
+            owner: ALICE,
+            epoch: 1,
+        },
         records: records(0, 1),
         logs: Vec::new(),
         head: Head {
@@ -89,7 +101,12 @@ impl Append {
     /// The same saga's next append, of `count` events.
     pub(super) fn next(&self, count: u64) -> Self {
         let expected = self.expected + self.records.len() as u64;
-        Self { expected, records: records(expected, count), logs: Vec::new(), ..self.clone() }
+        Self {
+            expected,
+            records: records(expected, count),
+            logs: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// The same with the fence of a claim.
@@ -129,7 +146,10 @@ impl Append {
     }
 
     pub(super) fn fenced(&self) -> Refusal {
-        Refusal::Fenced { saga: self.saga, expected: self.expected }
+        Refusal::Fenced {
+            saga: self.saga,
+            expected: self.expected,
+        }
     }
 }
 
@@ -142,7 +162,10 @@ pub(super) async fn made(journal: &dyn Journal, appends: impl IntoIterator<Item 
 
 /// Appends and answers what came of it.
 pub(super) async fn answer(journal: &dyn Journal, append: Append) -> Result<(), Refusal> {
-    let mut answers = journal.append(vec![append]).await.expect("the journal works");
+    let mut answers = journal
+        .append(vec![append])
+        .await
+        .expect("the journal works");
     assert_eq!(answers.len(), 1, "one answer for one append");
     answers.remove(0)
 }

@@ -34,7 +34,9 @@ pub struct Fixture {
 
 impl fmt::Debug for Fixture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fixture").field("sharing", &self.sharing).finish_non_exhaustive()
+        f.debug_struct("Fixture")
+            .field("sharing", &self.sharing)
+            .finish_non_exhaustive()
     }
 }
 

@@ -21,14 +21,22 @@ pub async fn records_are_read_in_pages(fixture: Fixture) {
     let read = |after, limit| journal.records(new.saga, after, limit);
     assert_eq!(read(0, 2).await.expect("records"), records(0, 2));
     assert_eq!(read(2, 2).await.expect("records"), records(2, 2));
-    assert_eq!(read(count - 1, 2).await.expect("records"), records(count - 1, 1));
+    assert_eq!(
+        read(count - 1, 2).await.expect("records"),
+        records(count - 1, 1)
+    );
     assert_eq!(read(count, 2).await.expect("records"), []);
-    assert_eq!(read(0, u32::MAX).await.expect("records").len(), PAGE_LIMIT as usize);
+    assert_eq!(
+        read(0, u32::MAX).await.expect("records").len(),
+        PAGE_LIMIT as usize
+    );
 }
 
 pub async fn what_an_event_holds_survives(fixture: Fixture) {
     let journal = &*fixture.journal;
-    let mut new = start(1).tag("käse \"x\" '", "line\nbreak, \u{1F980}").created(-1);
+    let mut new = start(1)
+        .tag("käse \"x\" '", "line\nbreak, \u{1F980}")
+        .created(-1);
     new.records[0].at = time(-62_135_596_800_000);
     new.records[0].event = Event::SagaStarted {
         definition: name("order"),
@@ -44,9 +52,19 @@ pub async fn what_an_event_holds_survives(fixture: Fixture) {
     };
     new.logs = vec![line("käse \u{0} \n'")];
     made(journal, [new.clone()]).await;
-    assert_eq!(journal.records(new.saga, 0, 1).await.expect("records"), new.records);
-    assert_eq!(journal.logs(new.saga, first(1)).await.expect("logs").items, new.logs);
-    let row = journal.saga(new.saga).await.expect("the journal works").expect("the saga");
+    assert_eq!(
+        journal.records(new.saga, 0, 1).await.expect("records"),
+        new.records
+    );
+    assert_eq!(
+        journal.logs(new.saga, first(1)).await.expect("logs").items,
+        new.logs
+    );
+    let row = journal
+        .saga(new.saga)
+        .await
+        .expect("the journal works")
+        .expect("the saga");
     assert_eq!((row.tags, row.created_at), (new.head.tags, time(-1)));
 }
 
@@ -60,9 +78,15 @@ pub async fn log_lines_are_read_in_the_order_in_which_they_were_written(fixture:
     made(journal, [one, two, next]).await;
     let page = journal.logs(id(1), first(2)).await.expect("logs");
     assert_eq!(page.items, [line("a"), line("b")]);
-    let page = journal.logs(id(1), behind(page.next, 2)).await.expect("logs");
+    let page = journal
+        .logs(id(1), behind(page.next, 2))
+        .await
+        .expect("logs");
     assert_eq!(page.items, [line("c"), line("d")]);
-    let page = journal.logs(id(1), behind(page.next, 2)).await.expect("logs");
+    let page = journal
+        .logs(id(1), behind(page.next, 2))
+        .await
+        .expect("logs");
     assert_eq!((page.items, page.next), (vec![line("e")], None));
 }
 
@@ -70,8 +94,17 @@ pub async fn an_unknown_saga_has_nothing(fixture: Fixture) {
     let journal = &*fixture.journal;
     made(journal, [start(1)]).await;
     assert_eq!(journal.saga(id(2)).await.expect("the journal works"), None);
-    assert_eq!(journal.records(id(2), 0, 10).await.expect("the journal works"), []);
-    let page = journal.logs(id(2), first(10)).await.expect("the journal works");
+    assert_eq!(
+        journal
+            .records(id(2), 0, 10)
+            .await
+            .expect("the journal works"),
+        []
+    );
+    let page = journal
+        .logs(id(2), first(10))
+        .await
+        .expect("the journal works");
     assert_eq!((page.items, page.next), (vec![], None));
 }
 
@@ -82,6 +115,12 @@ pub async fn a_closed_journal_says_so(fixture: Fixture) {
     journal.close().await;
     journal.close().await;
     assert!(matches!(journal.ping().await, Err(JournalError::Closed)));
-    assert!(matches!(journal.saga(id(1)).await, Err(JournalError::Closed)));
-    assert!(matches!(journal.append(vec![start(2)]).await, Err(JournalError::Closed)));
+    assert!(matches!(
+        journal.saga(id(1)).await,
+        Err(JournalError::Closed)
+    ));
+    assert!(matches!(
+        journal.append(vec![start(2)]).await,
+        Err(JournalError::Closed)
+    ));
 }

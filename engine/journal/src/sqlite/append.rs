@@ -28,7 +28,11 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new() -> Self {
         Self {
-            standings: Bulk::new("SELECT id, seq, owner, epoch FROM sagas WHERE id IN (VALUES", 1, ")"),
+            standings: Bulk::new(
+                "SELECT id, seq, owner, epoch FROM sagas WHERE id IN (VALUES",
+                1,
+                ")",
+            ),
             sagas: Bulk::new(
                 "INSERT INTO sagas (id, seq, definition, version, status, tags, created_at,
                     updated_at, due_at, owner, epoch) VALUES",
@@ -37,8 +41,16 @@ impl Statements {
                     updated_at = excluded.updated_at, due_at = excluded.due_at,
                     owner = excluded.owner",
             ),
-            tags: Bulk::new("INSERT INTO tags (name, value, created_at, saga) VALUES", 4, ""),
-            events: Bulk::new("INSERT INTO events (saga, seq, at, format, body) VALUES", 5, ""),
+            tags: Bulk::new(
+                "INSERT INTO tags (name, value, created_at, saga) VALUES",
+                4,
+                "",
+            ),
+            events: Bulk::new(
+                "INSERT INTO events (saga, seq, at, format, body) VALUES",
+                5,
+                "",
+            ),
             logs: Bulk::new("INSERT INTO logs (saga, body) VALUES", 2, ""),
         }
     }
@@ -50,7 +62,10 @@ impl SqliteJournal {
         appends: Vec<Append>,
     ) -> Result<Vec<Result<(), Refusal>>, JournalError> {
         // JSON is written before the turn to write comes.
-        let appends = appends.into_iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
+        let appends = appends
+            .into_iter()
+            .map(Prepared::new)
+            .collect::<Result<Vec<_>, _>>()?;
         let statements = &self.statements;
         let turn = self.writer.turn().await?;
         turn.write(DOING, async |transaction| {
@@ -112,16 +127,36 @@ struct SagaLine<'a> {
 
 impl<'a> Batch<'a> {
     fn add(&mut self, prepared: &'a Prepared, standing: Standing) {
-        let Prepared { append, tags, events, logs } = prepared;
+        let Prepared {
+            append,
+            tags,
+            events,
+            logs,
+        } = prepared;
         let (id, head) = (append.saga, &append.head);
         self.sagas
             .entry(id)
             .and_modify(|line| (line.standing, line.head) = (standing, head))
-            .or_insert(SagaLine { id, standing, head, tags });
+            .or_insert(SagaLine {
+                id,
+                standing,
+                head,
+                tags,
+            });
         if append.expected == 0 {
-            self.tags.extend(head.tags.iter().map(|(name, value)| (name, value, head.created_at, id)));
+            self.tags.extend(
+                head.tags
+                    .iter()
+                    .map(|(name, value)| (name, value, head.created_at, id)),
+            );
         }
-        self.events.extend(append.records.iter().zip(events).map(|(record, body)| (id, record, body)));
+        self.events.extend(
+            append
+                .records
+                .iter()
+                .zip(events)
+                .map(|(record, body)| (id, record, body)),
+        );
         self.logs.extend(logs.iter().map(|body| (id, body)));
     }
 }
@@ -134,10 +169,14 @@ impl Statements {
         appends: &[Prepared],
     ) -> Result<HashMap<SagaId, Standing>, JournalError> {
         let mut standings = HashMap::with_capacity(appends.len());
-        let bind = |query: Query, prepared: &Prepared| query.bind(blob(prepared.append.saga.as_uuid()));
+        let bind =
+            |query: Query, prepared: &Prepared| query.bind(blob(prepared.append.saga.as_uuid()));
         for query in self.standings.queries(appends, bind) {
             for row in &query.fetch_all(&mut **transaction).await.doing(DOING)? {
-                let fields = Fields { row, what: "a saga's row" };
+                let fields = Fields {
+                    row,
+                    what: "a saga's row",
+                };
                 let standing = Standing {
                     seq: fields.number("seq")?,
                     owner: fields.owner("owner")?,
@@ -155,22 +194,28 @@ impl Statements {
         batch: &Batch<'_>,
     ) -> Result<(), JournalError> {
         let sagas: Vec<_> = batch.sagas.values().collect();
-        let sagas = self.sagas.queries(&sagas, |query, line| bind_saga(query, line));
-        let tags = self.tags.queries(&batch.tags, |query, (name, value, created_at, saga)| {
-            query
-                .bind((*name).clone())
-                .bind((*value).clone())
-                .bind(created_at.unix_ms())
-                .bind(blob(saga.as_uuid()))
-        });
-        let events = self.events.queries(&batch.events, |query, (saga, record, body)| {
-            query
-                .bind(blob(saga.as_uuid()))
-                .bind(integer(record.seq))
-                .bind(record.at.unix_ms())
-                .bind(i64::from(FORMAT))
-                .bind((*body).clone())
-        });
+        let sagas = self
+            .sagas
+            .queries(&sagas, |query, line| bind_saga(query, line));
+        let tags = self
+            .tags
+            .queries(&batch.tags, |query, (name, value, created_at, saga)| {
+                query
+                    .bind((*name).clone())
+                    .bind((*value).clone())
+                    .bind(created_at.unix_ms())
+                    .bind(blob(saga.as_uuid()))
+            });
+        let events = self
+            .events
+            .queries(&batch.events, |query, (saga, record, body)| {
+                query
+                    .bind(blob(saga.as_uuid()))
+                    .bind(integer(record.seq))
+                    .bind(record.at.unix_ms())
+                    .bind(i64::from(FORMAT))
+                    .bind((*body).clone())
+            });
         let logs = self.logs.queries(&batch.logs, |query, (saga, body)| {
             query.bind(blob(saga.as_uuid())).bind((*body).clone())
         });
@@ -182,7 +227,12 @@ impl Statements {
 }
 
 fn bind_saga(query: Query, line: &SagaLine<'_>) -> Query {
-    let SagaLine { id, standing, head, tags } = line;
+    let SagaLine {
+        id,
+        standing,
+        head,
+        tags,
+    } = line;
     query
         .bind(blob(id.as_uuid()))
         .bind(integer(standing.seq))

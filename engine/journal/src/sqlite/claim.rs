@@ -19,7 +19,10 @@ use super::row::{Doing, Fields, blob, integer};
 impl SqliteJournal {
     pub(super) async fn take_from_others(&self, owner: OwnerId) -> Result<(), JournalError> {
         const DOING: &str = "registering at the journal";
-        let registered = *self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        let registered = *self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if registered == Some(owner) {
             return Ok(());
         }
@@ -38,7 +41,10 @@ impl SqliteJournal {
             .doing(DOING)
         })
         .await?;
-        *self.registered.lock().unwrap_or_else(PoisonError::into_inner) = Some(owner);
+        *self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(owner);
         Ok(())
     }
 
@@ -71,7 +77,11 @@ impl SqliteJournal {
         let mut claimed = rows
             .iter()
             .map(|row| {
-                let due_at = Fields { row, what: "a saga's row" }.time("due_at")?;
+                let due_at = Fields {
+                    row,
+                    what: "a saga's row",
+                }
+                .time("due_at")?;
                 Ok((due_at, claimed(row, owner)?))
             })
             .collect::<Result<Vec<_>, JournalError>>()?;
@@ -113,18 +123,39 @@ impl SqliteJournal {
         .fetch_optional(&self.readers)
         .await
         .doing("looking for the next saga that is due")?;
-        row.map(|row| Fields { row: &row, what: "a saga's row" }.time("due_at")).transpose()
+        row.map(|row| {
+            Fields {
+                row: &row,
+                what: "a saga's row",
+            }
+            .time("due_at")
+        })
+        .transpose()
     }
 }
 
 /// The statuses in which the engine has something to do, as a list in SQL.
 fn unsettled() -> String {
-    let unsettled = Status::ALL.into_iter().filter(|status| !status.is_settled());
-    unsettled.map(|status| format!("'{status}'")).collect::<Vec<_>>().join(", ")
+    let unsettled = Status::ALL
+        .into_iter()
+        .filter(|status| !status.is_settled());
+    unsettled
+        .map(|status| format!("'{status}'"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn claimed(row: &SqliteRow, owner: OwnerId) -> Result<Claimed, JournalError> {
-    let fields = Fields { row, what: "a saga's row" };
-    let fence = Fence { owner, epoch: fields.number("epoch")? };
-    Ok(Claimed { saga: fields.saga("id")?, fence })
+    let fields = Fields {
+        row,
+        what: "a saga's row",
+    };
+    let fence = Fence {
+        owner,
+        epoch: fields.number("epoch")?,
+    };
+    Ok(Claimed {
+        saga: fields.saga("id")?,
+        fence,
+    })
 }

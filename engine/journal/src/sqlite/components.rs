@@ -118,7 +118,9 @@ impl SqliteJournal {
         .await
         .doing("listing components")?;
         let components = rows.iter().map(component).collect::<Result<Vec<_>, _>>()?;
-        Ok(cursor::page(List::Components, components, limit, |item| item.name.clone()))
+        Ok(cursor::page(List::Components, components, limit, |item| {
+            item.name.clone()
+        }))
     }
 
     pub(super) async fn find_component_version(
@@ -152,7 +154,10 @@ impl SqliteJournal {
         .fetch_all(&self.readers)
         .await
         .doing("listing versions of a component")?;
-        let versions = rows.iter().map(component_version).collect::<Result<Vec<_>, _>>()?;
+        let versions = rows
+            .iter()
+            .map(component_version)
+            .collect::<Result<Vec<_>, _>>()?;
         let key = |item: &ComponentVersion| u64::from(item.version);
         Ok(cursor::page(List::ComponentVersions, versions, limit, key))
     }
@@ -182,7 +187,9 @@ impl SqliteJournal {
                 .doing(DOING)?;
             let before = component(&row)?;
             if if_generation.is_some_and(|generation| generation != before.generation) {
-                return Ok(Activation::Outdated { generation: before.generation });
+                return Ok(Activation::Outdated {
+                    generation: before.generation,
+                });
             }
             let after = ComponentRow {
                 active: Some(version),
@@ -239,7 +246,10 @@ async fn make_component(
 }
 
 fn component(row: &SqliteRow) -> Result<ComponentRow, JournalError> {
-    let fields = Fields { row, what: "a component" };
+    let fields = Fields {
+        row,
+        what: "a component",
+    };
     Ok(ComponentRow {
         name: fields.parsed("name")?,
         active: fields.optional_number("active")?,
@@ -250,7 +260,10 @@ fn component(row: &SqliteRow) -> Result<ComponentRow, JournalError> {
 }
 
 fn component_version(row: &SqliteRow) -> Result<ComponentVersion, JournalError> {
-    let fields = Fields { row, what: "a version of a component" };
+    let fields = Fields {
+        row,
+        what: "a version of a component",
+    };
     Ok(ComponentVersion {
         name: fields.parsed("name")?,
         version: fields.number("version")?,

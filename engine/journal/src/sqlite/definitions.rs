@@ -50,7 +50,13 @@ impl SqliteJournal {
             .await
             .doing(DOING)?;
             let (name, document) = (name.clone(), document.clone());
-            let made = DefinitionVersion { name, version, digest, document, created_at: at };
+            let made = DefinitionVersion {
+                name,
+                version,
+                digest,
+                document,
+                created_at: at,
+            };
             Ok((made, Made::New))
         })
         .await
@@ -70,7 +76,10 @@ impl SqliteJournal {
             .bind(name.to_string())
             .bind(i64::from(version)),
         };
-        let row = query.fetch_optional(&self.readers).await.doing("reading a definition")?;
+        let row = query
+            .fetch_optional(&self.readers)
+            .await
+            .doing("reading a definition")?;
         row.as_ref().map(definition).transpose()
     }
 
@@ -91,12 +100,20 @@ impl SqliteJournal {
         .await
         .doing("listing definitions")?;
         let definitions = rows.iter().map(definition).collect::<Result<Vec<_>, _>>()?;
-        Ok(cursor::page(List::Definitions, definitions, limit, |item| item.name.clone()))
+        Ok(cursor::page(
+            List::Definitions,
+            definitions,
+            limit,
+            |item| item.name.clone(),
+        ))
     }
 }
 
 fn definition(row: &SqliteRow) -> Result<DefinitionVersion, JournalError> {
-    let fields = Fields { row, what: "a definition" };
+    let fields = Fields {
+        row,
+        what: "a definition",
+    };
     Ok(DefinitionVersion {
         name: fields.parsed("name")?,
         version: fields.number("version")?,

@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::ConnectOptions;
 
 use crate::error::JournalError;
 
+use super::SqliteJournal;
 use super::append::Statements;
 use super::row::Doing;
 use super::writer::Writer;
-use super::SqliteJournal;
 
 /// The database's file in its folder.
 const DATABASE: &str = "wasaga.db";
@@ -64,7 +64,10 @@ pub(super) async fn open(dir: &Path) -> Result<SqliteJournal, JournalError> {
 
 impl SqliteJournal {
     pub(super) async fn check(&self) -> Result<(), JournalError> {
-        sqlx::query("SELECT 1").execute(&self.readers).await.doing("asking the journal")?;
+        sqlx::query("SELECT 1")
+            .execute(&self.readers)
+            .await
+            .doing("asking the journal")?;
         Ok(())
     }
 
@@ -80,7 +83,11 @@ fn lock(dir: &Path) -> Result<File, JournalError> {
         let path = path.display().to_string();
         move |source| JournalError::File { path, source }
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(failed(dir))?;
     let path = dir.join(LOCK);
     let file = OpenOptions::new()
         .create(true)
@@ -91,9 +98,9 @@ fn lock(dir: &Path) -> Result<File, JournalError> {
         .map_err(failed(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(JournalError::Locked { path: dir.display().to_string() })
-        }
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
+            path: dir.display().to_string(),
+        }),
         Err(TryLockError::Error(source)) => Err(failed(&path)(source)),
     }
 }
@@ -122,7 +129,10 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<(), JournalE
         .await
         .doing("asking for SQLite's version")?;
     if numbers(&found) < numbers(OLDEST_SQLITE) {
-        return Err(JournalError::SqliteVersion { found, needed: OLDEST_SQLITE });
+        return Err(JournalError::SqliteVersion {
+            found,
+            needed: OLDEST_SQLITE,
+        });
     }
     Ok(())
 }

@@ -36,11 +36,15 @@ pub(super) struct Fields<'r> {
 
 impl<'r> Fields<'r> {
     pub(super) fn text(self, column: &str) -> Result<&'r str, JournalError> {
-        self.row.try_get(column).map_err(|error| self.corrupt(column, error))
+        self.row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))
     }
 
     pub(super) fn bytes(self, column: &str) -> Result<&'r [u8], JournalError> {
-        self.row.try_get(column).map_err(|error| self.corrupt(column, error))
+        self.row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))
     }
 
     /// A number that has to fit its type.
@@ -48,7 +52,10 @@ impl<'r> Fields<'r> {
     where
         T: TryFrom<i64, Error: Display>,
     {
-        let number: i64 = self.row.try_get(column).map_err(|error| self.corrupt(column, error))?;
+        let number: i64 = self
+            .row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))?;
         T::try_from(number).map_err(|error| self.corrupt(column, error))
     }
 
@@ -57,9 +64,14 @@ impl<'r> Fields<'r> {
     where
         T: TryFrom<i64, Error: Display>,
     {
-        let number: Option<i64> =
-            self.row.try_get(column).map_err(|error| self.corrupt(column, error))?;
-        number.map(T::try_from).transpose().map_err(|error| self.corrupt(column, error))
+        let number: Option<i64> = self
+            .row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))?;
+        number
+            .map(T::try_from)
+            .transpose()
+            .map_err(|error| self.corrupt(column, error))
     }
 
     /// A value that is written as text.
@@ -67,7 +79,9 @@ impl<'r> Fields<'r> {
     where
         T: FromStr<Err: Display>,
     {
-        self.text(column)?.parse().map_err(|error| self.corrupt(column, error))
+        self.text(column)?
+            .parse()
+            .map_err(|error| self.corrupt(column, error))
     }
 
     /// A value that is written as JSON.
@@ -84,8 +98,10 @@ impl<'r> Fields<'r> {
     }
 
     pub(super) fn owner(self, column: &str) -> Result<Option<OwnerId>, JournalError> {
-        let bytes: Option<&[u8]> =
-            self.row.try_get(column).map_err(|error| self.corrupt(column, error))?;
+        let bytes: Option<&[u8]> = self
+            .row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))?;
         bytes
             .map(|bytes| Uuid::from_slice(bytes).map(OwnerId))
             .transpose()
@@ -93,8 +109,10 @@ impl<'r> Fields<'r> {
     }
 
     pub(super) fn digest(self, column: &str) -> Result<Digest, JournalError> {
-        let bytes: [u8; 32] =
-            self.bytes(column)?.try_into().map_err(|error| self.corrupt(column, error))?;
+        let bytes: [u8; 32] = self
+            .bytes(column)?
+            .try_into()
+            .map_err(|error| self.corrupt(column, error))?;
         Ok(Digest::from_bytes(bytes))
     }
 
@@ -103,7 +121,10 @@ impl<'r> Fields<'r> {
     }
 
     fn corrupt(self, column: &str, reason: impl Display) -> JournalError {
-        JournalError::Corrupt { what: self.what.to_owned(), reason: format!("{column}: {reason}") }
+        JournalError::Corrupt {
+            what: self.what.to_owned(),
+            reason: format!("{column}: {reason}"),
+        }
     }
 }
 

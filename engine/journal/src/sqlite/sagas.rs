@@ -48,12 +48,18 @@ impl SqliteJournal {
         .await
         .doing("reading a saga's log")?;
         let lines = rows.iter().map(|row| {
-            let fields = Fields { row, what: "a log line" };
+            let fields = Fields {
+                row,
+                what: "a log line",
+            };
             Ok((fields.number("number")?, fields.json("body")?))
         });
         let lines = lines.collect::<Result<Vec<(u64, LogLine)>, JournalError>>()?;
         let Page { items, next } = cursor::page(List::Logs, lines, limit, |(number, _)| *number);
-        Ok(Page { items: items.into_iter().map(|(_, line)| line).collect(), next })
+        Ok(Page {
+            items: items.into_iter().map(|(_, line)| line).collect(),
+            next,
+        })
     }
 
     pub(super) async fn find_saga(&self, saga: SagaId) -> Result<Option<SagaRow>, JournalError> {
@@ -84,7 +90,10 @@ impl SqliteJournal {
         let (created_at, id) = match filter.tag {
             Some((name, value)) => {
                 query.push("tags t CROSS JOIN sagas s ON s.id = t.saga WHERE t.name = ");
-                query.push_bind(name).push(" AND t.value = ").push_bind(value);
+                query
+                    .push_bind(name)
+                    .push(" AND t.value = ")
+                    .push_bind(value);
                 ("t.created_at", "t.saga")
             }
             None => {
@@ -96,18 +105,28 @@ impl SqliteJournal {
             query.push(" AND s.status = ").push_bind(status.as_str());
         }
         if let Some(definition) = filter.definition {
-            query.push(" AND s.definition = ").push_bind(definition.to_string());
+            query
+                .push(" AND s.definition = ")
+                .push_bind(definition.to_string());
         }
         if let Some((last_created_at, last_id)) = after {
             query.push(format_args!(" AND ({created_at}, {id}) < ("));
             query.push_bind(last_created_at.unix_ms()).push(", ");
             query.push_bind(blob(last_id.as_uuid())).push(")");
         }
-        query.push(format_args!(" ORDER BY {created_at} DESC, {id} DESC LIMIT "));
+        query.push(format_args!(
+            " ORDER BY {created_at} DESC, {id} DESC LIMIT "
+        ));
         query.push_bind(integer(limit as u64 + 1));
-        let rows = query.build().fetch_all(&self.readers).await.doing("listing sagas")?;
+        let rows = query
+            .build()
+            .fetch_all(&self.readers)
+            .await
+            .doing("listing sagas")?;
         let sagas = rows.iter().map(saga_row).collect::<Result<Vec<_>, _>>()?;
-        Ok(cursor::page(List::Sagas, sagas, limit, |saga| (saga.created_at, saga.id)))
+        Ok(cursor::page(List::Sagas, sagas, limit, |saga| {
+            (saga.created_at, saga.id)
+        }))
     }
 
     pub(super) async fn count_sagas(&self) -> Result<Vec<(Status, u64)>, JournalError> {
@@ -116,7 +135,10 @@ impl SqliteJournal {
             .await
             .doing("counting sagas")?;
         let counts = rows.iter().map(|row| {
-            let fields = Fields { row, what: "a count of sagas" };
+            let fields = Fields {
+                row,
+                what: "a count of sagas",
+            };
             Ok((fields.parsed("status")?, fields.number("sagas")?))
         });
         counts.collect()
@@ -124,23 +146,36 @@ impl SqliteJournal {
 }
 
 fn record(saga: SagaId, row: &SqliteRow) -> Result<Record, JournalError> {
-    let fields = Fields { row, what: "an event" };
+    let fields = Fields {
+        row,
+        what: "an event",
+    };
     let seq = fields.number("seq")?;
     let found = fields.number("format")?;
     if found > FORMAT {
-        return Err(JournalError::Format { saga, found, known: FORMAT });
+        return Err(JournalError::Format {
+            saga,
+            found,
+            known: FORMAT,
+        });
     }
-    let event = serde_json::from_str(fields.text("body")?).map_err(|error| {
-        JournalError::Corrupt {
+    let event =
+        serde_json::from_str(fields.text("body")?).map_err(|error| JournalError::Corrupt {
             what: format!("event {seq} of saga {saga}"),
             reason: error.to_string(),
-        }
-    })?;
-    Ok(Record { seq, at: fields.time("at")?, event })
+        })?;
+    Ok(Record {
+        seq,
+        at: fields.time("at")?,
+        event,
+    })
 }
 
 fn saga_row(row: &SqliteRow) -> Result<SagaRow, JournalError> {
-    let fields = Fields { row, what: "a saga's row" };
+    let fields = Fields {
+        row,
+        what: "a saga's row",
+    };
     Ok(SagaRow {
         id: fields.saga("id")?,
         seq: fields.number("seq")?,

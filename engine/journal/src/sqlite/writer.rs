@@ -21,13 +21,22 @@ pub(super) struct Writer {
 #[derive(Debug)]
 enum State {
     /// Ready, unless a write failed: its connection is gone, and the next write makes another.
-    Open { connection: Option<SqliteConnection>, lock: File },
+    Open {
+        connection: Option<SqliteConnection>,
+        lock: File,
+    },
     Closed,
 }
 
 impl Writer {
     pub(super) fn new(options: SqliteConnectOptions, first: SqliteConnection, lock: File) -> Self {
-        Self { options, state: Mutex::new(State::Open { connection: Some(first), lock }) }
+        Self {
+            options,
+            state: Mutex::new(State::Open {
+                connection: Some(first),
+                lock,
+            }),
+        }
     }
 
     /// Waits for its turn to write.
@@ -35,7 +44,10 @@ impl Writer {
         let mut state = self.state.lock().await;
         match &mut *state {
             State::Closed => return Err(JournalError::Closed),
-            State::Open { connection: Some(_), .. } => {}
+            State::Open {
+                connection: Some(_),
+                ..
+            } => {}
             State::Open { connection, .. } => {
                 let again = self.options.connect().await;
                 *connection = Some(again.doing("opening the journal again")?);
@@ -52,8 +64,9 @@ impl Writer {
         };
         if let Some(mut connection) = connection {
             // Nothing is lost when this fails: the next start reads the write-ahead log.
-            let emptied =
-                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+            let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&mut connection)
+                .await;
             if let Err(error) = emptied {
                 tracing::warn!(%error, "the write-ahead log was not emptied");
             }
@@ -80,7 +93,9 @@ impl Turn<'_> {
         let State::Open { connection, .. } = &mut *self.state else {
             return Err(JournalError::Closed);
         };
-        let Some(open) = connection else { return Err(JournalError::Closed) };
+        let Some(open) = connection else {
+            return Err(JournalError::Closed);
+        };
         let done = async {
             let mut transaction = open.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
             let done = work(&mut transaction).await?;
