@@ -57,12 +57,12 @@ pub struct Options {
 /// When the address or the data folder cannot be used.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start(options.log_format, &options.log)
-        .with_context(|| format!("--log {}: not a filter", options.log))?;
+        .map_err(|error| anyhow::anyhow!("--log {}: not a filter: {error}", options.log))?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     // Before anything is opened: opening takes up sagas again, and a server that cannot be reached
     // shall not.
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!("cannot listen on {}: choose another address with --listen", options.listen)
+        format!("cannot listen on {} (--listen chooses another address)", options.listen)
     })?;
     let address = listener.local_addr().context("the socket has no address")?;
     let coordinator = open(&options).await?;

@@ -7,12 +7,16 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use wasaga_core::{Name, SagaId};
 
 use super::Api;
 use super::problem::{Refused, sentence};
 use crate::wire::{Code, Fault};
+
+/// Bytes of a body that is too large which are read all the same, at least.
+const DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a path names: `{id}`, `{name}`, or `{name}` and `{version}`.
 pub(crate) struct At<T>(pub(crate) T);
@@ -86,7 +90,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Json<T> {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Refused> {
         json_type(request.headers())?;
-        let bytes = read(request.into_body(), api.limits.json_bytes).await?;
+        let bytes = read(request, api.limits.json_bytes).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -112,7 +116,7 @@ impl FromRequest<Arc<Api>> for Wasm {
     type Rejection = Refused;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Refused> {
-        let bytes = read(request.into_body(), api.limits.component_bytes).await?;
+        let bytes = read(request, api.limits.component_bytes).await?;
         Ok(Self(bytes.into()))
     }
 }
@@ -134,25 +138,58 @@ fn json_type(headers: &HeaderMap) -> Result<(), Refused> {
 }
 
 /// Reads a whole body of at most `limit` bytes.
-async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
-    let too_large = || {
-        Refused::new(Code::BodyTooLarge, format!("The body has more than {limit} bytes, the most that is taken."))
-            .with("limit_bytes", limit)
-    };
-    // What says in advance that it is too large is not read at all.
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
+async fn read(request: Request, limit: usize) -> Result<Bytes, Refused> {
+    // Such a client sends nothing before it is told to.
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    let mut body = request.into_body();
+    if body.size_hint().lower() > limit as u64 && asks_first {
+        return Err(too_large(limit));
     }
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-        while let Some(inner) = cause {
-            if inner.is::<http_body_util::LengthLimitError>() {
-                return too_large();
-            }
-            cause = inner.source();
+    let mut whole = Vec::new();
+    while let Some(data) = data(&mut body).await? {
+        if whole.len() + data.len() > limit {
+            drop(whole);
+            discard(body, limit.max(DISCARDED_BYTES)).await;
+            return Err(too_large(limit));
         }
-        Refused::new(Code::IncompleteBody, "The connection or the encoding broke before the end of the body.")
-    })
+        if whole.is_empty() && body.is_end_stream() {
+            // Most bodies come in one piece, which need not be copied.
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// The next piece of a body.
+async fn data(body: &mut Body) -> Result<Option<Bytes>, Refused> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            let detail = "The connection or the encoding broke before the end of the body.";
+            Refused::new(Code::IncompleteBody, detail)
+        })?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads at most `most` bytes for nothing. Many clients send all they have before they look at the
+/// response; closing the connection before that would take the response from them.
+async fn discard(mut body: Body, most: usize) {
+    let mut discarded = 0;
+    while discarded < most {
+        match data(&mut body).await {
+            Ok(Some(data)) => discarded += data.len(),
+            _ => return,
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Refused {
+    let detail = format!("The body has more than {limit} bytes, the most that is taken.");
+    Refused::new(Code::BodyTooLarge, detail).with("limit_bytes", limit)
 }
 
 /// Reads JSON; says where it went wrong.
@@ -192,7 +229,7 @@ mod tests {
     use axum::Router;
     use axum::http::{StatusCode, Uri};
     use axum::routing::get;
-    use futures::FutureExt;
+    use futures::{FutureExt, StreamExt};
     use serde_json::Value;
     use tower::ServiceExt;
 
@@ -267,18 +304,32 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_its_length() {
-        assert_eq!(read(Body::from("12345"), 5).await.expect("a body"), "12345");
-        assert_eq!(code(read(Body::from("123456"), 5).await), Code::BodyTooLarge);
-        let pieces = futures::stream::iter(["1234", "56"].map(Ok::<_, std::io::Error>));
-        let refused = read(Body::from_stream(pieces), 5).await.expect_err("a problem");
+        let pieces = || Body::from_stream(futures::stream::iter(["1234", "56"].map(Ok::<_, std::io::Error>)));
+        assert_eq!(read(Request::new(Body::from("12345")), 5).await.expect("a body"), "12345");
+        assert_eq!(read(Request::new(pieces()), 6).await.expect("a body"), "123456");
+        assert_eq!(code(read(Request::new(Body::from("123456")), 5).await), Code::BodyTooLarge);
+        let refused = read(Request::new(pieces()), 5).await.expect_err("a problem");
         assert_eq!(refused.problem().code, Code::BodyTooLarge);
         assert_eq!(refused.problem().more["limit_bytes"], 5);
     }
 
     #[tokio::test]
+    async fn who_sends_too_much_without_asking_is_listened_to_before_it_is_refused() {
+        let (sender, mut ended) = tokio::sync::oneshot::channel();
+        let pieces = futures::stream::iter(["123456", "78"]).map(Ok::<_, std::io::Error>);
+        let last = futures::stream::once(async move {
+            sender.send(()).expect("somebody listens");
+            Ok("9")
+        });
+        let request = Request::new(Body::from_stream(pieces.chain(last)));
+        assert_eq!(code(read(request, 5).await), Code::BodyTooLarge);
+        assert_eq!(ended.try_recv(), Ok(()));
+    }
+
+    #[tokio::test]
     async fn a_body_that_breaks_off_is_not_taken_for_one_that_is_too_large() {
         let pieces = futures::stream::iter([Ok("12"), Err(std::io::Error::other("gone"))]);
-        assert_eq!(code(read(Body::from_stream(pieces), 5).await), Code::IncompleteBody);
+        assert_eq!(code(read(Request::new(Body::from_stream(pieces)), 5).await), Code::IncompleteBody);
     }
 
     #[tokio::test]

@@ -40,9 +40,9 @@ impl Default for Metrics {
 
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("http_requests", "HTTP requests by route and status", self.requests.clone());
+        registry.register("wasaga_http_requests", "HTTP requests by route and status", self.requests.clone());
         registry.register_with_unit(
-            "http_request_duration",
+            "wasaga_http_request_duration",
             "Time from the head of a request to the head of its response",
             Unit::Seconds,
             self.durations.clone(),
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn requests_are_counted_by_method_route_and_status() {
         let metrics = Metrics::default();
-        let mut registry = Registry::with_prefix("wasaga");
+        let mut registry = Registry::default();
         metrics.register(&mut registry);
         let made_up = Method::from_bytes(b"BREW").expect("a method");
         let took = Duration::from_millis(3);

@@ -73,7 +73,7 @@ impl Api {
     /// An API to a coordinator. Streams end when `stopping` is cancelled.
     #[must_use]
     pub fn new(coordinator: Coordinator, limits: Limits, stopping: CancellationToken) -> Self {
-        let mut registry = Registry::with_prefix("wasaga");
+        let mut registry = Registry::default();
         coordinator.register_metrics(&mut registry);
         let metrics = metrics::Metrics::default();
         metrics.register(&mut registry);

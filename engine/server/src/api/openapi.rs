@@ -69,7 +69,12 @@ fn add_common(operation: &mut Operation) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
+    use wasaga_core::schema::Schema;
+    use wasaga_core::{
+        Digest, Direction, Failure, FailureKind, Limits, LogLevel, LogLine, Metering, Name, Policy,
+        SagaError, SagaId, Status, StepPath, StepStatus, Timestamp,
+    };
 
     use super::super::router::description;
 
@@ -140,6 +145,61 @@ mod tests {
         }
         let document = document();
         check(&document, &document);
+    }
+
+    fn json(value: impl serde::Serialize) -> Value {
+        serde_json::to_value(value).expect("JSON")
+    }
+
+    /// Whether `value` is as the schema of that name says, and has no field that it does not name.
+    fn check(document: &Value, name: &str, value: &Value) {
+        let schema = json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
+        let problems = Schema::compile(&schema).expect("a JSON Schema").check(value);
+        assert_eq!(problems, Ok(()), "{name}: {value}");
+        let described = &document["components"]["schemas"][name]["properties"];
+        for field in value.as_object().into_iter().flat_map(|fields| fields.keys()) {
+            assert!(described.get(field).is_some(), "{name} has an undescribed field {field}");
+        }
+    }
+
+    #[test]
+    fn what_the_core_writes_is_as_described() {
+        let document = document();
+        let step = StepPath::root(&Name::new("pay").expect("a name"));
+        let at = Timestamp::from_unix_ms(0);
+        let details = Some(json!({ "left": 1 }));
+        let (code, message) = ("declined".to_owned(), "no".to_owned());
+        let failure = Failure { kind: FailureKind::Permanent, code: code.clone(), message: message.clone(), details: details.clone() };
+        check(&document, "Failure", &json(failure));
+        check(&document, "SagaError", &json(SagaError { step: Some(step.clone()), code, message, details }));
+        check(&document, "Metering", &json(Metering::default()));
+        let limits = Limits {
+            fuel: Some(1),
+            memory_bytes: Some(2),
+            payload_bytes: Some(3),
+            log_bytes: Some(4),
+            response_bytes: Some(5),
+            requests: Some(6),
+        };
+        check(&document, "Limits", &json(limits));
+        check(&document, "Policy", &json(Policy { limits, ..Policy::default() }));
+        let line = LogLine {
+            at,
+            step,
+            direction: Direction::Compensate,
+            attempt: 1,
+            level: LogLevel::Stderr,
+            message: "hello".to_owned(),
+        };
+        check(&document, "LogLine", &json(line));
+        check(&document, "Digest", &json(Digest::of(b"wasm")));
+        check(&document, "SagaId", &json(SagaId::from_parts(1, &[7; 10])));
+        for status in Status::ALL {
+            check(&document, "SagaStatus", &json(status));
+        }
+        for status in [StepStatus::Pending, StepStatus::CompensationFailed, StepStatus::Skipped] {
+            check(&document, "StepStatus", &json(status));
+        }
     }
 
     #[test]

@@ -108,9 +108,11 @@ impl Refused {
 /// An error's text as a sentence.
 pub(crate) fn sentence(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    if let Some(first) = text.get(..1) {
-        let upper = first.to_ascii_uppercase();
-        text.replace_range(..1, &upper);
+    // A name at its beginning stays as it is spelt.
+    if text.split(' ').next().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && let Some(first) = text.get_mut(..1)
+    {
+        first.make_ascii_uppercase();
     }
     if !text.ends_with(['.', '!', '?']) {
         text.push('.');
@@ -189,5 +191,6 @@ mod tests {
     fn an_error_becomes_a_sentence() {
         assert_eq!(sentence(&std::io::Error::other("no such thing")), "No such thing.");
         assert_eq!(sentence(&std::io::Error::other("äh")), "äh.");
+        assert_eq!(sentence(&std::io::Error::other("allowed_hosts: none.")), "allowed_hosts: none.");
     }
 }

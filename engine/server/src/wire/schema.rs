@@ -1,7 +1,7 @@
 //! What the core's types look like in JSON.
 //!
 //! The core knows nothing of OpenAPI. These types stand in for its types in the API's description
-//! and are never made; a test holds them to what the core writes.
+//! and are never made; the tests of the description hold them to what the core writes.
 #![allow(missing_docs, reason = "the core's types have the words; these have the shape")]
 
 use std::collections::BTreeMap;
