@@ -11,6 +11,9 @@ use crate::limits::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TA
 /// written, and only those are cleared.
 const KEEP_RESIDENT_BYTES: usize = 2 * 1024 * 1024;
 
+/// The same for every table: a table of a small component fits.
+const KEEP_RESIDENT_TABLE_BYTES: usize = 64 * 1024;
+
 /// Slots that stay warm: bounds what is kept resident.
 const MAX_WARM_SLOTS: u32 = 64;
 
@@ -72,6 +75,7 @@ fn pool(host: &HostConfig) -> PoolingAllocationConfig {
         .max_memory_size(memory_bytes.next_multiple_of(64 * 1024).min(1 << 32))
         .max_unused_warm_slots(calls.min(MAX_WARM_SLOTS))
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_TABLE_BYTES)
         .pagemap_scan(Enabled::Auto);
     pool
 }
