@@ -33,7 +33,7 @@ pub struct Prepared {
     pub size_bytes: u64,
     /// What the component imports and exports.
     pub info: ComponentInfo,
-    /// What its author should know: imports that give nothing, for example.
+    /// What its author should know: an import that gives nothing, for example.
     pub warnings: Vec<String>,
 }
 
@@ -210,20 +210,16 @@ pub(crate) fn link(
 }
 
 /// What an author should know of a component that is all right.
+///
+/// Files are not worth a word: standard libraries import them whether a step uses them or not.
 pub(crate) fn warnings(info: &ComponentInfo) -> Vec<String> {
-    let gives_nothing =
-        |package: &str, what: &str| {
-            info.imports.iter().any(|import| import.starts_with(package)).then(|| {
-            format!("imports `{package}`: a step has no {what}, so what it asks for is not there")
-        })
-        };
-    [
-        gives_nothing("wasi:filesystem/", "files"),
-        gives_nothing("wasi:sockets/", "sockets"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let sockets = info
+        .imports
+        .iter()
+        .any(|import| import.starts_with("wasi:sockets/"));
+    let warning = "imports `wasi:sockets`: a step has no sockets, every connection fails; requests \
+                   go through `wasaga:saga/http` or `wasi:http`";
+    sockets.then(|| warning.to_owned()).into_iter().collect()
 }
 
 fn info(engine: &Engine, component: &ComponentType) -> ComponentInfo {

@@ -25,6 +25,7 @@ async fn a_step_is_taken_and_described() {
     let prepared = prepare(bytes.clone()).await.unwrap();
     assert_eq!(prepared.digest, Digest::of(&bytes));
     assert_eq!(prepared.size_bytes, bytes.len() as u64);
+    assert_eq!(prepared.warnings, Vec::<String>::new());
     assert!(
         prepared
             .info
