@@ -31,16 +31,36 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Address and port to listen on; port 0 takes any that is free
-    #[arg(long, env = "WASAGA_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7420")]
+    #[arg(
+        long,
+        env = "WASAGA_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7420"
+    )]
     listen: SocketAddr,
     /// Folder of everything that is kept: the journal and the cache of compiled components
-    #[arg(long, env = "WASAGA_DATA", value_name = "FOLDER", default_value = "wasaga-data")]
+    #[arg(
+        long,
+        env = "WASAGA_DATA",
+        value_name = "FOLDER",
+        default_value = "wasaga-data"
+    )]
     data: PathBuf,
     /// How log lines are written to standard error
-    #[arg(long, env = "WASAGA_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        env = "WASAGA_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     log_format: LogFormat,
     /// What is logged, for example `warn` or `info,wasaga=debug`
-    #[arg(long, env = "WASAGA_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        env = "WASAGA_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     log: String,
     #[command(flatten)]
     requests: RequestOptions,
@@ -62,12 +82,19 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     // Before anything is opened: opening takes up sagas again, and a server that cannot be reached
     // shall not.
     let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!("cannot listen on {} (--listen chooses another address)", options.listen)
+        format!(
+            "cannot listen on {} (--listen chooses another address)",
+            options.listen
+        )
     })?;
     let address = listener.local_addr().context("the socket has no address")?;
     let coordinator = open(&options).await?;
     let stopping = CancellationToken::new();
-    let api = Api::new(coordinator.clone(), options.requests.limits(), stopping.clone());
+    let api = Api::new(
+        coordinator.clone(),
+        options.requests.limits(),
+        stopping.clone(),
+    );
     let server = tokio::spawn(connection::serve(
         listener,
         api::router(Arc::new(api)),
@@ -95,10 +122,15 @@ async fn open(options: &Options) -> anyhow::Result<Coordinator> {
         .await
         .with_context(|| format!("cannot use {} for data (--data)", data.display()))?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
-    let host = Host::new(host_config(options, data), Arc::new(Blobs(Arc::clone(&journal))))
-        .context("the sandbox cannot be set up")?;
+    let host = Host::new(
+        host_config(options, data),
+        Arc::new(Blobs(Arc::clone(&journal))),
+    )
+    .context("the sandbox cannot be set up")?;
     let config = options.sagas.apply(Config::default());
-    Coordinator::open(journal, host, config).await.context("the sagas cannot be taken up again")
+    Coordinator::open(journal, host, config)
+        .await
+        .context("the sagas cannot be taken up again")
 }
 
 fn host_config(options: &Options, data: &Path) -> HostConfig {

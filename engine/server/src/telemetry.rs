@@ -21,7 +21,9 @@ pub enum LogFormat {
 /// When the filter is none.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(filter)?;
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let base = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // Fails only if logs were started before; those go on.
     let _ = match format {
         LogFormat::Text => base.with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -34,7 +34,12 @@ pub struct Settings {
 
 /// Serves `router` until `stopping` is cancelled. Then lets requests that are being worked on
 /// finish, and closes what is idle. Whoever does not want to wait for that drops the future.
-pub async fn serve(listener: TcpListener, router: Router, settings: Settings, stopping: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: Settings,
+    stopping: CancellationToken,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -60,7 +65,8 @@ pub async fn serve(listener: TcpListener, router: Router, settings: Settings, st
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service.clone()));
+        let connection =
+            graceful.watch(builder.serve_connection(TokioIo::new(stream), service.clone()));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke");
@@ -88,7 +94,10 @@ async fn accept(
 /// A client that is gone already is no reason to pause; a system without file descriptors is.
 async fn rest_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+    if !matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
         tracing::error!(%error, "a connection could not be accepted");
         tokio::time::sleep(EXHAUSTED_PAUSE).await;
     }
@@ -113,9 +122,16 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stopping = CancellationToken::new();
-        let settings = Settings { max_connections, header_timeout };
+        let settings = Settings {
+            max_connections,
+            header_timeout,
+        };
         let ended = tokio::spawn(serve(listener, router, settings, stopping.clone()));
-        Server { address, stopping, ended }
+        Server {
+            address,
+            stopping,
+            ended,
+        }
     }
 
     fn hello() -> Router {
@@ -124,10 +140,17 @@ mod tests {
 
     /// Sends a request and reads up to the end of its response.
     async fn ask(stream: &mut TcpStream) {
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a connection");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .expect("a connection");
         let mut text = Vec::new();
         while !text.ends_with(b"hello") {
-            assert_ne!(stream.read_buf(&mut text).await.expect("a response"), 0, "the connection ended");
+            assert_ne!(
+                stream.read_buf(&mut text).await.expect("a response"),
+                0,
+                "the connection ended"
+            );
         }
     }
 
@@ -140,7 +163,9 @@ mod tests {
     #[tokio::test]
     async fn an_idle_connection_is_closed_at_shutdown() {
         let server = server(hello(), 8, Duration::from_secs(60)).await;
-        let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+        let mut stream = TcpStream::connect(server.address)
+            .await
+            .expect("a connection");
         ask(&mut stream).await;
         ask(&mut stream).await;
         server.stopping.cancel();
@@ -159,7 +184,9 @@ mod tests {
             "hello"
         });
         let server = server(Router::new().route("/", slow), 8, Duration::from_secs(60)).await;
-        let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+        let mut stream = TcpStream::connect(server.address)
+            .await
+            .expect("a connection");
         let asked = tokio::spawn(async move { ask(&mut stream).await });
         began.notified().await;
         server.stopping.cancel();
@@ -171,17 +198,26 @@ mod tests {
     #[tokio::test]
     async fn who_is_slow_with_a_request_s_head_is_hung_up_on() {
         let server = server(hello(), 8, Duration::from_millis(50)).await;
-        let mut stream = TcpStream::connect(server.address).await.expect("a connection");
-        stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.expect("a connection");
+        let mut stream = TcpStream::connect(server.address)
+            .await
+            .expect("a connection");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost:")
+            .await
+            .expect("a connection");
         end(&mut stream).await;
     }
 
     #[tokio::test]
     async fn connections_beyond_the_limit_wait_for_one_to_end() {
         let server = server(hello(), 1, Duration::from_secs(60)).await;
-        let mut first = TcpStream::connect(server.address).await.expect("a connection");
+        let mut first = TcpStream::connect(server.address)
+            .await
+            .expect("a connection");
         ask(&mut first).await;
-        let mut second = TcpStream::connect(server.address).await.expect("a place in the queue");
+        let mut second = TcpStream::connect(server.address)
+            .await
+            .expect("a place in the queue");
         let mut asked = Box::pin(ask(&mut second));
         assert!(futures::poll!(asked.as_mut()).is_pending());
         drop(first);

@@ -28,7 +28,10 @@ impl<S: Send + Sync> FromRequestParts<S> for At<SagaId> {
         let params = params(parts, state).await?;
         let text = param(&params, "id");
         text.parse().map(Self).map_err(|_| {
-            Refused::new(Code::InvalidId, format!("Expected the id of a saga, a UUID, found `{text:.64}`."))
+            Refused::new(
+                Code::InvalidId,
+                format!("Expected the id of a saga, a UUID, found `{text:.64}`."),
+            )
         })
     }
 }
@@ -64,7 +67,10 @@ async fn params<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathP
 }
 
 fn param<'a>(params: &'a RawPathParams, name: &str) -> &'a str {
-    params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    params
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map_or("", |(_, value)| value)
 }
 
 /// The query. A parameter that `T` does not know is a problem.
@@ -74,11 +80,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        axum::extract::Query::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(|rejection| {
-            // The rejection's own text speaks of deserialising; its source says what is wrong.
-            let reason = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);
-            Refused::new(Code::InvalidQuery, format!("The query cannot be used: {reason}."))
-        })
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|query| Self(query.0))
+            .map_err(|rejection| {
+                // The rejection's own text speaks of deserialising; its source says what is wrong.
+                let reason = rejection
+                    .source()
+                    .map_or_else(|| rejection.to_string(), ToString::to_string);
+                Refused::new(
+                    Code::InvalidQuery,
+                    format!("The query cannot be used: {reason}."),
+                )
+            })
     }
 }
 
@@ -105,7 +118,9 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Api>> for MaybeJson<T> {
         if request.body().is_end_stream() {
             return Ok(Self(T::default()));
         }
-        Json::from_request(request, api).await.map(|json| Self(json.0))
+        Json::from_request(request, api)
+            .await
+            .map(|json| Self(json.0))
     }
 }
 
@@ -124,13 +139,26 @@ impl FromRequest<Arc<Api>> for Wasm {
 /// Whether the client says that it sends JSON. A web page of another origin cannot say so unless
 /// the browser asks the server first.
 fn json_type(headers: &HeaderMap) -> Result<(), Refused> {
-    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let sent = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = sent
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     let subtype = essence.to_ascii_lowercase();
-    if subtype == "application/json" || (subtype.starts_with("application/") && subtype.ends_with("+json")) {
+    if subtype == "application/json"
+        || (subtype.starts_with("application/") && subtype.ends_with("+json"))
+    {
         return Ok(());
     }
-    let found = if essence.is_empty() { "none".to_owned() } else { format!("`{essence:.64}`") };
+    let found = if essence.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("`{essence:.64}`")
+    };
     Err(Refused::new(
         Code::UnsupportedMediaType,
         format!("Expected the header `Content-Type: application/json`, found {found}."),
@@ -196,16 +224,32 @@ fn too_large(limit: usize) -> Refused {
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     serde_json::from_slice(bytes).map_err(|error| {
         if !error.is_data() {
-            return Refused::new(Code::MalformedJson, format!("The body is not JSON: {error}."));
+            return Refused::new(
+                Code::MalformedJson,
+                format!("The body is not JSON: {error}."),
+            );
         }
         // Read again, this time keeping track of the place: only requests that fail pay for it.
         let mut from = serde_json::Deserializer::from_slice(bytes);
         let fault = match serde_path_to_error::deserialize::<_, T>(&mut from) {
-            Ok(_) => Fault { pointer: String::new(), message: error.to_string() },
-            Err(error) => Fault { pointer: pointer(error.path()), message: error.inner().to_string() },
+            Ok(_) => Fault {
+                pointer: String::new(),
+                message: error.to_string(),
+            },
+            Err(error) => Fault {
+                pointer: pointer(error.path()),
+                message: error.inner().to_string(),
+            },
         };
-        let place = if fault.pointer.is_empty() { "/" } else { &fault.pointer };
-        let detail = format!("The body is not what is expected here: {place}: {}.", fault.message);
+        let place = if fault.pointer.is_empty() {
+            "/"
+        } else {
+            &fault.pointer
+        };
+        let detail = format!(
+            "The body is not what is expected here: {place}: {}.",
+            fault.message
+        );
         Refused::new(Code::InvalidBody, detail).errors([fault])
     })
 }
@@ -245,16 +289,31 @@ mod tests {
     }
 
     fn query(text: &str) -> Result<Query<PageQuery>, Refused> {
-        let request = Request::builder().uri(format!("/?{text}")).body(Body::empty()).expect("a request");
+        let request = Request::builder()
+            .uri(format!("/?{text}"))
+            .body(Body::empty())
+            .expect("a request");
         let (mut parts, _) = request.into_parts();
-        Query::from_request_parts(&mut parts, &()).now_or_never().expect("nothing to wait for")
+        Query::from_request_parts(&mut parts, &())
+            .now_or_never()
+            .expect("nothing to wait for")
     }
 
     #[test]
     fn a_limit_is_from_1_to_1000_and_50_by_default() {
         assert_eq!(query("").expect("a query").0.request().limit, 50);
-        assert_eq!(query("limit=1000").expect("a query").0.request().limit, 1000);
-        for wrong in ["limit=0", "limit=1001", "limit=many", "limit=-1", "limit=", "limit=5&limit=6"] {
+        assert_eq!(
+            query("limit=1000").expect("a query").0.request().limit,
+            1000
+        );
+        for wrong in [
+            "limit=0",
+            "limit=1001",
+            "limit=many",
+            "limit=-1",
+            "limit=",
+            "limit=5&limit=6",
+        ] {
             assert_eq!(code(query(wrong)), Code::InvalidQuery, "{wrong}");
         }
     }
@@ -263,12 +322,18 @@ mod tests {
     fn an_unknown_parameter_is_named_beside_the_known_ones() {
         let refused = query("limt=3").err().expect("a problem");
         let detail = &refused.problem().detail;
-        assert!(detail.contains("`limt`") && detail.contains("`limit`"), "{detail}");
+        assert!(
+            detail.contains("`limt`") && detail.contains("`limit`"),
+            "{detail}"
+        );
     }
 
     #[test]
     fn what_is_not_json_and_what_is_other_json_are_told_apart() {
-        assert_eq!(code(parse::<StartSaga>(b"{\"definition\": ")), Code::MalformedJson);
+        assert_eq!(
+            code(parse::<StartSaga>(b"{\"definition\": ")),
+            Code::MalformedJson
+        );
         assert_eq!(code(parse::<StartSaga>(b"")), Code::MalformedJson);
         assert_eq!(code(parse::<StartSaga>(b"[1]")), Code::InvalidBody);
     }
@@ -276,10 +341,16 @@ mod tests {
     #[test]
     fn a_fault_in_a_body_has_its_place() {
         for (body, place) in [
-            (r#"{"definition": "order", "input": 1, "tags": {"a/b": 7}}"#, "/tags/a~1b"),
+            (
+                r#"{"definition": "order", "input": 1, "tags": {"a/b": 7}}"#,
+                "/tags/a~1b",
+            ),
             (r#"{"definition": "no name", "input": 1}"#, "/definition"),
             (r#"{"definition": "order", "input": 1, "id": "17"}"#, "/id"),
-            (r#"{"definition": "order", "input": 1, "inputs": 2}"#, "/inputs"),
+            (
+                r#"{"definition": "order", "input": 1, "inputs": 2}"#,
+                "/inputs",
+            ),
             (r#"{"definition": "order"}"#, ""),
         ] {
             let refused = parse::<StartSaga>(body.as_bytes()).expect_err("a problem");
@@ -291,24 +362,60 @@ mod tests {
     #[test]
     fn only_json_counts_as_json() {
         let headers = |value: &'static str| {
-            HeaderMap::from_iter([(header::CONTENT_TYPE, axum::http::HeaderValue::from_static(value))])
+            HeaderMap::from_iter([(
+                header::CONTENT_TYPE,
+                axum::http::HeaderValue::from_static(value),
+            )])
         };
-        for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/merge-patch+json",
+        ] {
             assert!(json_type(&headers(good)).is_ok(), "{good}");
         }
-        for wrong in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
-            assert_eq!(code(json_type(&headers(wrong))), Code::UnsupportedMediaType, "{wrong}");
+        for wrong in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonp",
+            "",
+        ] {
+            assert_eq!(
+                code(json_type(&headers(wrong))),
+                Code::UnsupportedMediaType,
+                "{wrong}"
+            );
         }
-        assert_eq!(code(json_type(&HeaderMap::new())), Code::UnsupportedMediaType);
+        assert_eq!(
+            code(json_type(&HeaderMap::new())),
+            Code::UnsupportedMediaType
+        );
     }
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_its_length() {
-        let pieces = || Body::from_stream(futures::stream::iter(["1234", "56"].map(Ok::<_, std::io::Error>)));
-        assert_eq!(read(Request::new(Body::from("12345")), 5).await.expect("a body"), "12345");
-        assert_eq!(read(Request::new(pieces()), 6).await.expect("a body"), "123456");
-        assert_eq!(code(read(Request::new(Body::from("123456")), 5).await), Code::BodyTooLarge);
-        let refused = read(Request::new(pieces()), 5).await.expect_err("a problem");
+        let pieces = || {
+            Body::from_stream(futures::stream::iter(
+                ["1234", "56"].map(Ok::<_, std::io::Error>),
+            ))
+        };
+        assert_eq!(
+            read(Request::new(Body::from("12345")), 5)
+                .await
+                .expect("a body"),
+            "12345"
+        );
+        assert_eq!(
+            read(Request::new(pieces()), 6).await.expect("a body"),
+            "123456"
+        );
+        assert_eq!(
+            code(read(Request::new(Body::from("123456")), 5).await),
+            Code::BodyTooLarge
+        );
+        let refused = read(Request::new(pieces()), 5)
+            .await
+            .expect_err("a problem");
         assert_eq!(refused.problem().code, Code::BodyTooLarge);
         assert_eq!(refused.problem().more["limit_bytes"], 5);
     }
@@ -329,14 +436,23 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_breaks_off_is_not_taken_for_one_that_is_too_large() {
         let pieces = futures::stream::iter([Ok("12"), Err(std::io::Error::other("gone"))]);
-        assert_eq!(code(read(Request::new(Body::from_stream(pieces)), 5).await), Code::IncompleteBody);
+        assert_eq!(
+            code(read(Request::new(Body::from_stream(pieces)), 5).await),
+            Code::IncompleteBody
+        );
     }
 
     #[tokio::test]
     async fn paths_name_sagas_by_uuid_and_versions_by_number() {
         let router: Router = Router::new()
-            .route("/sagas/{id}", get(|At(id): At<SagaId>| async move { id.to_string() }))
-            .route("/c/{name}/{version}", get(|At((name, n)): At<(Name, u32)>| async move { format!("{name} {n}") }));
+            .route(
+                "/sagas/{id}",
+                get(|At(id): At<SagaId>| async move { id.to_string() }),
+            )
+            .route(
+                "/c/{name}/{version}",
+                get(|At((name, n)): At<(Name, u32)>| async move { format!("{name} {n}") }),
+            );
         for (uri, status, code) in [
             ("/sagas/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f", 200, ""),
             ("/sagas/17", 400, "invalid-id"),
@@ -345,11 +461,20 @@ mod tests {
             ("/c/order/latest", 400, "invalid-version"),
             ("/c/or%20der/3", 400, "invalid-name"),
         ] {
-            let request = Request::builder().uri(Uri::from_static(uri)).body(Body::empty()).expect("a request");
+            let request = Request::builder()
+                .uri(Uri::from_static(uri))
+                .body(Body::empty())
+                .expect("a request");
             let response = router.clone().oneshot(request).await.expect("a response");
-            assert_eq!(response.status(), StatusCode::from_u16(status).expect("a status"), "{uri}");
+            assert_eq!(
+                response.status(),
+                StatusCode::from_u16(status).expect("a status"),
+                "{uri}"
+            );
             if !code.is_empty() {
-                let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("a body");
+                let body = axum::body::to_bytes(response.into_body(), 4096)
+                    .await
+                    .expect("a body");
                 let body: Value = serde_json::from_slice(&body).expect("JSON");
                 assert_eq!(body["code"], code, "{uri}");
             }

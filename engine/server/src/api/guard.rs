@@ -22,7 +22,8 @@ pub(crate) async fn count(State(api): State<Arc<Api>>, request: Request, next: N
     let response = next.run(request).await;
     let took = began.elapsed();
     let route = route.as_ref().map(MatchedPath::as_str);
-    api.metrics.answered(&method, route, response.status(), took);
+    api.metrics
+        .answered(&method, route, response.status(), took);
     tracing::debug!(%method, route, status = response.status().as_u16(), ?took, "request");
     response
 }
@@ -36,7 +37,10 @@ pub(crate) async fn admit(
     from_here(request.method(), request.headers())?;
     let _room = api.room.try_acquire().map_err(|_| {
         let most = api.limits.max_requests;
-        Refused::new(Code::Overloaded, format!("{most} requests are being worked on: try again in a moment."))
+        Refused::new(
+            Code::Overloaded,
+            format!("{most} requests are being worked on: try again in a moment."),
+        )
     })?;
     tokio::time::timeout(timeout, next.run(request)).await.map_err(|_| {
         let detail = format!("The request was not done within {timeout:?}. Ask whether it was before you repeat it.");
@@ -47,15 +51,23 @@ pub(crate) async fn admit(
 /// Refuses what a page of another site makes a browser send. The server may listen where a browser
 /// of its user can reach it, and has no other way to tell the two apart.
 fn from_here(method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
-    let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    let cross_site = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site");
     if cross_site && !method.is_safe() {
-        return Err(Refused::new(Code::CrossSite, "A page of another site may not change anything here."));
+        return Err(Refused::new(
+            Code::CrossSite,
+            "A page of another site may not change anything here.",
+        ));
     }
     Ok(())
 }
 
 /// What a panic in a handler becomes.
-#[allow(clippy::needless_pass_by_value, reason = "the signature that the layer calls")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the signature that the layer calls"
+)]
 pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let reason = panic
         .downcast_ref::<String>()
@@ -63,7 +75,11 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no reason was given");
     tracing::error!(reason, "a handler panicked");
-    Refused::new(Code::Internal, "The server could not do it; its log has the reason.").into_response()
+    Refused::new(
+        Code::Internal,
+        "The server could not do it; its log has the reason.",
+    )
+    .into_response()
 }
 
 /// Does something to its end though the client may hang up, or its time be over, before that: what
@@ -89,7 +105,12 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_can_read_and_not_write() {
-        let site = |site| HeaderMap::from_iter([("sec-fetch-site".parse().expect("a name"), HeaderValue::from_static(site))]);
+        let site = |site| {
+            HeaderMap::from_iter([(
+                "sec-fetch-site".parse().expect("a name"),
+                HeaderValue::from_static(site),
+            )])
+        };
         assert!(from_here(&Method::GET, &site("cross-site")).is_ok());
         assert!(from_here(&Method::POST, &site("same-origin")).is_ok());
         assert!(from_here(&Method::POST, &HeaderMap::new()).is_ok());

@@ -34,13 +34,20 @@ struct Route {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { requests: Family::default(), durations: Family::new_with_constructor(histogram) }
+        Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(histogram),
+        }
     }
 }
 
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("wasaga_http_requests", "HTTP requests by route and status", self.requests.clone());
+        registry.register(
+            "wasaga_http_requests",
+            "HTTP requests by route and status",
+            self.requests.clone(),
+        );
         registry.register_with_unit(
             "wasaga_http_request_duration",
             "Time from the head of a request to the head of its response",
@@ -50,13 +57,28 @@ impl Metrics {
     }
 
     /// Counts a request that was answered. `route` is the pattern, not the path: there are few.
-    pub(crate) fn answered(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
+    pub(crate) fn answered(
+        &self,
+        method: &Method,
+        route: Option<&str>,
+        status: StatusCode,
+        took: Duration,
+    ) {
         let method = name(method);
         let route = route.unwrap_or(NO_ROUTE).to_owned();
         self.durations
-            .get_or_create(&Route { method, route: route.clone() })
+            .get_or_create(&Route {
+                method,
+                route: route.clone(),
+            })
             .observe(took.as_secs_f64());
-        self.requests.get_or_create(&Answer { method, route, status: status.as_u16() }).inc();
+        self.requests
+            .get_or_create(&Answer {
+                method,
+                route,
+                status: status.as_u16(),
+            })
+            .inc();
     }
 }
 

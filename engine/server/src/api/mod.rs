@@ -78,6 +78,13 @@ impl Api {
         let metrics = metrics::Metrics::default();
         metrics.register(&mut registry);
         let room = Arc::new(Semaphore::new(limits.max_requests));
-        Self { coordinator, limits, metrics, registry, room, stopping }
+        Self {
+            coordinator,
+            limits,
+            metrics,
+            registry,
+            room,
+            stopping,
+        }
     }
 }

@@ -28,8 +28,14 @@ pub(crate) struct Description;
 /// Problems that any operation may answer with, beside its own.
 const COMMON: [(&str, &str); 3] = [
     ("500", "`internal`"),
-    ("503", "`overloaded`, `shutting-down`, `unavailable`: try again after `Retry-After` seconds"),
-    ("504", "`timeout`: whether the request was done is not known"),
+    (
+        "503",
+        "`overloaded`, `shutting-down`, `unavailable`: try again after `Retry-After` seconds",
+    ),
+    (
+        "504",
+        "`timeout`: whether the request was done is not known",
+    ),
 ];
 
 /// Adds what holds for every operation: each error is a problem.
@@ -44,8 +50,12 @@ pub(crate) fn finish(mut document: Document) -> Document {
                     && let RefOr::T(response) = response
                     && response.content.is_empty()
                 {
-                    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-                    response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(problem));
+                    let problem = ContentBuilder::new()
+                        .schema(Some(Ref::from_schema_name("Problem")))
+                        .build();
+                    response
+                        .content
+                        .insert(PROBLEM_JSON.to_owned(), RefOr::T(problem));
                 }
             }
         }
@@ -54,7 +64,14 @@ pub(crate) fn finish(mut document: Document) -> Document {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
 }
 
 fn add_common(operation: &mut Operation) {
@@ -85,7 +102,11 @@ mod tests {
     #[test]
     fn every_route_is_described() {
         let document = document();
-        assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+        assert!(
+            document["openapi"]
+                .as_str()
+                .is_some_and(|version| version.starts_with("3.1"))
+        );
         let routes = [
             ("/v1/components", &["get"][..]),
             ("/v1/components/{name}", &["get", "post"]),
@@ -109,7 +130,8 @@ mod tests {
         let paths = document["paths"].as_object().expect("paths");
         assert_eq!(paths.len(), routes.len(), "{:?}", paths.keys());
         for (path, methods) in routes {
-            let described: Vec<&String> = paths[path].as_object().expect("an object").keys().collect();
+            let described: Vec<&String> =
+                paths[path].as_object().expect("an object").keys().collect();
             assert_eq!(described, methods, "{path}");
         }
     }
@@ -120,8 +142,12 @@ mod tests {
             for (method, operation) in item.as_object().expect("operations") {
                 for (status, response) in operation["responses"].as_object().expect("responses") {
                     if status.starts_with(['4', '5']) {
-                        let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
-                        assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                        let schema =
+                            &response["content"]["application/problem+json"]["schema"]["$ref"];
+                        assert_eq!(
+                            schema, "#/components/schemas/Problem",
+                            "{method} {path} {status}"
+                        );
                     }
                 }
             }
@@ -134,8 +160,13 @@ mod tests {
             match value {
                 Value::Object(fields) => {
                     if let Some(Value::String(reference)) = fields.get("$ref") {
-                        let pointer = reference.strip_prefix('#').expect("a reference within the document");
-                        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+                        let pointer = reference
+                            .strip_prefix('#')
+                            .expect("a reference within the document");
+                        assert!(
+                            document.pointer(pointer).is_some(),
+                            "{reference} leads nowhere"
+                        );
                     }
                     fields.values().for_each(|field| check(field, document));
                 }
@@ -154,11 +185,20 @@ mod tests {
     /// Whether `value` is as the schema of that name says, and has no field that it does not name.
     fn check(document: &Value, name: &str, value: &Value) {
         let schema = json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
-        let problems = Schema::compile(&schema).expect("a JSON Schema").check(value);
+        let problems = Schema::compile(&schema)
+            .expect("a JSON Schema")
+            .check(value);
         assert_eq!(problems, Ok(()), "{name}: {value}");
         let described = &document["components"]["schemas"][name]["properties"];
-        for field in value.as_object().into_iter().flat_map(|fields| fields.keys()) {
-            assert!(described.get(field).is_some(), "{name} has an undescribed field {field}");
+        for field in value
+            .as_object()
+            .into_iter()
+            .flat_map(|fields| fields.keys())
+        {
+            assert!(
+                described.get(field).is_some(),
+                "{name} has an undescribed field {field}"
+            );
         }
     }
 
@@ -169,9 +209,23 @@ mod tests {
         let at = Timestamp::from_unix_ms(0);
         let details = Some(json!({ "left": 1 }));
         let (code, message) = ("declined".to_owned(), "no".to_owned());
-        let failure = Failure { kind: FailureKind::Permanent, code: code.clone(), message: message.clone(), details: details.clone() };
+        let failure = Failure {
+            kind: FailureKind::Permanent,
+            code: code.clone(),
+            message: message.clone(),
+            details: details.clone(),
+        };
         check(&document, "Failure", &json(failure));
-        check(&document, "SagaError", &json(SagaError { step: Some(step.clone()), code, message, details }));
+        check(
+            &document,
+            "SagaError",
+            &json(SagaError {
+                step: Some(step.clone()),
+                code,
+                message,
+                details,
+            }),
+        );
         check(&document, "Metering", &json(Metering::default()));
         let limits = Limits {
             fuel: Some(1),
@@ -182,7 +236,14 @@ mod tests {
             requests: Some(6),
         };
         check(&document, "Limits", &json(limits));
-        check(&document, "Policy", &json(Policy { limits, ..Policy::default() }));
+        check(
+            &document,
+            "Policy",
+            &json(Policy {
+                limits,
+                ..Policy::default()
+            }),
+        );
         let line = LogLine {
             at,
             step,
@@ -197,7 +258,11 @@ mod tests {
         for status in Status::ALL {
             check(&document, "SagaStatus", &json(status));
         }
-        for status in [StepStatus::Pending, StepStatus::CompensationFailed, StepStatus::Skipped] {
+        for status in [
+            StepStatus::Pending,
+            StepStatus::CompensationFailed,
+            StepStatus::Skipped,
+        ] {
             check(&document, "StepStatus", &json(status));
         }
     }

@@ -37,7 +37,10 @@ pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, R
     }
     api.coordinator.ping().await.map_err(|error| {
         tracing::error!(%error, "the journal does not answer");
-        Refused::new(Code::Unavailable, "The journal does not answer; the server's log has the reason.")
+        Refused::new(
+            Code::Unavailable,
+            "The journal does not answer; the server's log has the reason.",
+        )
     })?;
     Ok("ready\n")
 }

@@ -7,7 +7,10 @@ use super::{DEFAULT_PAGE, MAX_PAGE};
 use crate::wire;
 
 /// A page of the journal's as clients see it.
-pub(crate) fn page<Row, Item>(page: journal::Page<Row>, item: impl FnMut(Row) -> Item) -> wire::Page<Item> {
+pub(crate) fn page<Row, Item>(
+    page: journal::Page<Row>,
+    item: impl FnMut(Row) -> Item,
+) -> wire::Page<Item> {
     wire::Page {
         items: page.items.into_iter().map(item).collect(),
         next_cursor: page.next.map(|cursor| cursor.0),
@@ -29,7 +32,10 @@ impl PageQuery {
 }
 
 pub(crate) fn page_request(limit: Limit, cursor: Option<String>) -> PageRequest {
-    PageRequest { after: cursor.map(journal::Cursor), limit: limit.0 }
+    PageRequest {
+        after: cursor.map(journal::Cursor),
+        limit: limit.0,
+    }
 }
 
 /// How many items a page may have: 1 to [`MAX_PAGE`].

@@ -36,7 +36,10 @@ impl Refused {
     pub(crate) fn internal(error: &(dyn Error + 'static)) -> Self {
         let reason = chain(error);
         tracing::error!(reason, "a request failed");
-        Self::new(Code::Internal, "The server could not do it; its log has the reason.")
+        Self::new(
+            Code::Internal,
+            "The server could not do it; its log has the reason.",
+        )
     }
 
     /// Adds what is wrong with a document, place by place.
@@ -101,7 +104,10 @@ impl From<NameError> for Refused {
 impl Refused {
     /// The server goes down.
     pub(crate) fn shutting_down() -> Self {
-        Self::new(Code::ShuttingDown, "The server is shutting down: try again once it is back.")
+        Self::new(
+            Code::ShuttingDown,
+            "The server is shutting down: try again once it is back.",
+        )
     }
 }
 
@@ -109,7 +115,10 @@ impl Refused {
 pub(crate) fn sentence(error: &dyn Error) -> String {
     let mut text = error.to_string();
     // A name at its beginning stays as it is spelt.
-    if text.split(' ').next().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
+    if text
+        .split(' ')
+        .next()
+        .is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
         && let Some(first) = text.get_mut(..1)
     {
         first.make_ascii_uppercase();
@@ -146,8 +155,13 @@ mod tests {
     async fn render(refused: Refused) -> (StatusCode, String, Value) {
         let response = refused.into_response();
         let status = response.status();
-        let kind = response.headers()[header::CONTENT_TYPE].to_str().expect("text").to_owned();
-        let body = to_bytes(response.into_body(), 64 * 1024).await.expect("a body");
+        let kind = response.headers()[header::CONTENT_TYPE]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        let body = to_bytes(response.into_body(), 64 * 1024)
+            .await
+            .expect("a body");
         (status, kind, serde_json::from_slice(&body).expect("JSON"))
     }
 
@@ -181,7 +195,10 @@ mod tests {
     #[tokio::test]
     async fn a_bad_cursor_is_the_client_s_fault_and_a_closed_journal_a_reason_to_come_back() {
         let (status, _, body) = render(JournalError::Cursor.into()).await;
-        assert_eq!((status.as_u16(), &body["code"]), (400, &Value::from("invalid-cursor")));
+        assert_eq!(
+            (status.as_u16(), &body["code"]),
+            (400, &Value::from("invalid-cursor"))
+        );
         let response = Refused::from(JournalError::Closed).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key(header::RETRY_AFTER));
@@ -189,8 +206,14 @@ mod tests {
 
     #[test]
     fn an_error_becomes_a_sentence() {
-        assert_eq!(sentence(&std::io::Error::other("no such thing")), "No such thing.");
+        assert_eq!(
+            sentence(&std::io::Error::other("no such thing")),
+            "No such thing."
+        );
         assert_eq!(sentence(&std::io::Error::other("äh")), "äh.");
-        assert_eq!(sentence(&std::io::Error::other("allowed_hosts: none.")), "allowed_hosts: none.");
+        assert_eq!(
+            sentence(&std::io::Error::other("allowed_hosts: none.")),
+            "allowed_hosts: none."
+        );
     }
 }

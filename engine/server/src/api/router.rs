@@ -23,19 +23,23 @@ use crate::wire::Code;
 const DESCRIPTION: &str = "/openapi.json";
 
 /// The whole API.
-#[must_use]
 pub fn router(api: Arc<Api>) -> Router {
     let limits = api.limits;
     let within = |timeout| from_fn_with_state((Arc::clone(&api), timeout), guard::admit);
     let requests = Router::new()
         .merge(Router::from(ordinary()).route_layer(within(limits.request_timeout)))
         .merge(Router::from(uploads()).route_layer(within(limits.upload_timeout)))
-        .merge(Router::from(starts()).route_layer(within(limits.request_timeout + limits.max_wait)));
+        .merge(
+            Router::from(starts()).route_layer(within(limits.request_timeout + limits.max_wait)),
+        );
     let description = serde_json::to_string(&description()).unwrap_or_default();
     let docs = SwaggerUi::new("/docs").config(Config::from(DESCRIPTION));
     requests
         .merge(Router::from(operations()))
-        .route(DESCRIPTION, get(describe).layer(Extension(Arc::<str>::from(description))))
+        .route(
+            DESCRIPTION,
+            get(describe).layer(Extension(Arc::<str>::from(description))),
+        )
         .merge(docs)
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
@@ -64,7 +68,10 @@ fn ordinary() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(component::show_component_version))
         .routes(routes!(component::download_component))
         .routes(routes!(definition::list_definitions))
-        .routes(routes!(definition::show_definition, definition::apply_definition))
+        .routes(routes!(
+            definition::show_definition,
+            definition::apply_definition
+        ))
         .routes(routes!(definition::show_definition_version))
         .routes(routes!(definition::show_definition_schema))
         .routes(routes!(saga::list_sagas))
@@ -92,24 +99,35 @@ fn operations() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(operation::metrics))
 }
 
-async fn describe(Extension(description): Extension<Arc<str>>) -> impl axum::response::IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], description.to_string())
+async fn describe(
+    Extension(description): Extension<Arc<str>>,
+) -> impl axum::response::IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        description.to_string(),
+    )
 }
 
 async fn unknown_path(uri: Uri) -> Refused {
     let path = uri.path();
-    Refused::new(Code::UnknownPath, format!("There is nothing at `{path:.200}`. `/docs` has what there is."))
+    Refused::new(
+        Code::UnknownPath,
+        format!("There is nothing at `{path:.200}`. `/docs` has what there is."),
+    )
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Refused {
     let path = uri.path();
-    let detail = format!("`{path:.200}` does not take {method:.20}; the header `Allow` has what it takes.");
+    let detail =
+        format!("`{path:.200}` does not take {method:.20}; the header `Allow` has what it takes.");
     Refused::new(Code::MethodNotAllowed, detail)
 }
 
 /// Browsers shall take every answer for what it says it is.
 async fn harden(mut response: Response) -> Response {
     let nosniff = axum::http::HeaderValue::from_static("nosniff");
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }

@@ -47,10 +47,20 @@ pub(super) struct RequestOptions {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_requests: u32,
     /// Size of a body of JSON
-    #[arg(long, env = "WASAGA_MAX_BODY", value_name = "SIZE", default_value = "1MiB")]
+    #[arg(
+        long,
+        env = "WASAGA_MAX_BODY",
+        value_name = "SIZE",
+        default_value = "1MiB"
+    )]
     max_body: Size,
     /// Size of an uploaded component
-    #[arg(long, env = "WASAGA_MAX_COMPONENT", value_name = "SIZE", default_value = "64MiB")]
+    #[arg(
+        long,
+        env = "WASAGA_MAX_COMPONENT",
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
     max_component: Size,
     /// Time for the head of a request; connections that are idle for longer are closed
     #[arg(long, env = "WASAGA_HEADER_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration)]
@@ -164,8 +174,14 @@ impl SandboxOptions {
     pub(super) fn apply(&self, mut config: HostConfig) -> HostConfig {
         let bytes = |size: Option<Size>| size.map(|size| size.0);
         set(&mut config.max_concurrent_calls, self.max_concurrent_calls);
-        set(&mut config.max_calls_per_component, self.max_calls_per_component);
-        set(&mut config.max_loaded_components, self.max_loaded_components);
+        set(
+            &mut config.max_calls_per_component,
+            self.max_calls_per_component,
+        );
+        set(
+            &mut config.max_loaded_components,
+            self.max_loaded_components,
+        );
         set(&mut config.max_cache_bytes, bytes(self.max_cache));
         let default = &mut config.limits.default;
         set(&mut default.fuel, self.default_fuel);
@@ -201,23 +217,40 @@ mod tests {
     }
 
     fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
-        Command::try_parse_from(std::iter::once(&"serve").chain(arguments)).map(|command| command.options)
+        Command::try_parse_from(std::iter::once(&"serve").chain(arguments))
+            .map(|command| command.options)
     }
 
     #[test]
     fn limits_are_written_with_units() {
-        let options = parse(&["--max-body", "64KiB", "--max-wait", "5s", "--default-memory", "32MiB"]).expect("options");
+        let options = parse(&[
+            "--max-body",
+            "64KiB",
+            "--max-wait",
+            "5s",
+            "--default-memory",
+            "32MiB",
+        ])
+        .expect("options");
         let limits = options.requests.limits();
         assert_eq!(limits.json_bytes, 64 * 1024);
         assert_eq!(limits.max_wait, Duration::from_secs(5));
         let config = options.sandbox.apply(HostConfig::new("cache"));
         assert_eq!(config.limits.default.memory_bytes, 32 * 1024 * 1024);
-        assert_eq!(config.max_concurrent_calls, HostConfig::new("cache").max_concurrent_calls);
+        assert_eq!(
+            config.max_concurrent_calls,
+            HostConfig::new("cache").max_concurrent_calls
+        );
     }
 
     #[test]
     fn what_is_no_limit_is_refused() {
-        for wrong in [["--max-body", "much"], ["--max-wait", "10"], ["--max-requests", "0"], ["--listen", "7420"]] {
+        for wrong in [
+            ["--max-body", "much"],
+            ["--max-wait", "10"],
+            ["--max-requests", "0"],
+            ["--listen", "7420"],
+        ] {
             assert!(parse(&wrong).is_err(), "{wrong:?}");
         }
     }

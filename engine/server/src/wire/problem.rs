@@ -40,7 +40,10 @@ pub struct Fault {
 
 impl From<wasaga_core::Problem> for Fault {
     fn from(problem: wasaga_core::Problem) -> Self {
-        Self { pointer: problem.pointer, message: problem.message }
+        Self {
+            pointer: problem.pointer,
+            message: problem.message,
+        }
     }
 }
 

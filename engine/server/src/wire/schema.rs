@@ -2,7 +2,10 @@
 //!
 //! The core knows nothing of OpenAPI. These types stand in for its types in the API's description
 //! and are never made; the tests of the description hold them to what the core writes.
-#![allow(missing_docs, reason = "the core's types have the words; these have the shape")]
+#![allow(
+    missing_docs,
+    reason = "the core's types have the words; these have the shape"
+)]
 
 use std::collections::BTreeMap;
 

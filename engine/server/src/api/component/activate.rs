@@ -51,8 +51,13 @@ pub(crate) async fn activate_component(
             Condition::Generation(generation) => Some(generation),
             Condition::Never => {
                 // Says what the present one is; there is nothing else to do.
-                let row = components.get(&name).await?.ok_or_else(|| unknown(&name, None))?;
-                return Ok(Activation::Outdated { generation: row.generation });
+                let row = components
+                    .get(&name)
+                    .await?
+                    .ok_or_else(|| unknown(&name, None))?;
+                return Ok(Activation::Outdated {
+                    generation: row.generation,
+                });
             }
         };
         match components.activate(&name, version, if_generation).await? {
@@ -84,11 +89,14 @@ enum Condition {
 
 fn if_match(headers: &HeaderMap) -> Result<Condition, Refused> {
     let refused = || {
-        let detail = "Expected one entity tag in `If-Match`, the component's `ETag` such as \"3\", or `*`.";
+        let detail =
+            "Expected one entity tag in `If-Match`, the component's `ETag` such as \"3\", or `*`.";
         Refused::new(Code::InvalidHeader, detail)
     };
     let mut values = headers.get_all(header::IF_MATCH).iter();
-    let Some(value) = values.next() else { return Ok(Condition::None) };
+    let Some(value) = values.next() else {
+        return Ok(Condition::None);
+    };
     if values.next().is_some() {
         return Err(refused());
     }
@@ -99,7 +107,10 @@ fn if_match(headers: &HeaderMap) -> Result<Condition, Refused> {
     if text.starts_with("W/\"") && text.ends_with('"') {
         return Ok(Condition::Never);
     }
-    let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(refused)?;
+    let tag = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .ok_or_else(refused)?;
     if tag.contains('"') {
         return Err(refused());
     }
@@ -113,14 +124,23 @@ mod tests {
     use super::*;
 
     fn read(text: &'static str) -> Result<Condition, Refused> {
-        if_match(&HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(text))]))
+        if_match(&HeaderMap::from_iter([(
+            header::IF_MATCH,
+            HeaderValue::from_static(text),
+        )]))
     }
 
     #[test]
     fn a_tag_is_a_condition_and_what_is_no_tag_a_problem() {
-        assert_eq!(if_match(&HeaderMap::new()).expect("no condition"), Condition::None);
+        assert_eq!(
+            if_match(&HeaderMap::new()).expect("no condition"),
+            Condition::None
+        );
         assert_eq!(read("*").expect("no condition"), Condition::None);
-        assert_eq!(read("\"7\"").expect("a condition"), Condition::Generation(7));
+        assert_eq!(
+            read("\"7\"").expect("a condition"),
+            Condition::Generation(7)
+        );
         assert_eq!(read("\"x\"").expect("a condition"), Condition::Never);
         assert_eq!(read("W/\"7\"").expect("a condition"), Condition::Never);
         for wrong in ["7", "\"7", "\"7\", \"8\"", ""] {

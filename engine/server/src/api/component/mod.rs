@@ -18,8 +18,20 @@ use super::problem::Refused;
 use crate::wire::{Code, Component, ComponentVersion};
 
 fn component(row: ComponentRow) -> Component {
-    let ComponentRow { name, active, generation, policy, latest } = row;
-    Component { name, active, latest, generation, policy }
+    let ComponentRow {
+        name,
+        active,
+        generation,
+        policy,
+        latest,
+    } = row;
+    Component {
+        name,
+        active,
+        latest,
+        generation,
+        policy,
+    }
 }
 
 fn version(row: wasaga_journal::ComponentVersion, active: Option<u32>) -> ComponentVersion {
@@ -38,7 +50,10 @@ fn version(row: wasaga_journal::ComponentVersion, active: Option<u32>) -> Compon
 /// The component's `ETag`: who changes the active version says which one it saw.
 fn etag(generation: u64) -> [(HeaderName, HeaderValue); 1] {
     let value = HeaderValue::from_str(&format!("\"{generation}\""));
-    [(header::ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))]
+    [(
+        header::ETAG,
+        value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")),
+    )]
 }
 
 fn unknown(name: &Name, version: Option<u32>) -> Refused {

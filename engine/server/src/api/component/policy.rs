@@ -38,10 +38,17 @@ pub(crate) async fn set_component_policy(
     let row = to_the_end(async move {
         let components = api.coordinator.components();
         components.set_policy(&name, policy).await?;
-        components.get(&name).await?.ok_or_else(|| unknown(&name, None))
+        components
+            .get(&name)
+            .await?
+            .ok_or_else(|| unknown(&name, None))
     })
     .await??;
-    Ok((etag(row.generation), axum::Json::<Component>(component(row))).into_response())
+    Ok((
+        etag(row.generation),
+        axum::Json::<Component>(component(row)),
+    )
+        .into_response())
 }
 
 impl From<SetPolicyError> for Refused {

@@ -56,9 +56,14 @@ pub(crate) async fn show_component(
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Refused> {
     let components = api.coordinator.components();
-    let row = components.get(&name).await?.ok_or_else(|| unknown(&name, None))?;
+    let row = components
+        .get(&name)
+        .await?
+        .ok_or_else(|| unknown(&name, None))?;
     let active = row.active;
-    let versions = page(components.versions(&name, query.request()).await?, |row| version(row, active));
+    let versions = page(components.versions(&name, query.request()).await?, |row| {
+        version(row, active)
+    });
     let headers = etag(row.generation);
     let body = ComponentDetail {
         component: component(row),
@@ -86,8 +91,14 @@ pub(crate) async fn show_component_version(
     At((name, number)): At<(Name, u32)>,
 ) -> Result<Json<ComponentVersion>, Refused> {
     let components = api.coordinator.components();
-    let row = components.version(&name, number).await?.ok_or_else(|| unknown(&name, Some(number)))?;
-    let active = components.get(&name).await?.and_then(|component| component.active);
+    let row = components
+        .version(&name, number)
+        .await?
+        .ok_or_else(|| unknown(&name, Some(number)))?;
+    let active = components
+        .get(&name)
+        .await?
+        .and_then(|component| component.active);
     Ok(Json(version(row, active)))
 }
 

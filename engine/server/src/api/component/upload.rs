@@ -51,9 +51,18 @@ pub(crate) async fn upload_component(
     Query(query): Query<UploadQuery>,
     Wasm(bytes): Wasm,
 ) -> Result<Response, Refused> {
-    let activate = if query.activate.unwrap_or(true) { Activate::Now } else { Activate::Later };
-    let uploaded =
-        to_the_end(async move { api.coordinator.components().upload(&name, bytes, activate).await }).await??;
+    let activate = if query.activate.unwrap_or(true) {
+        Activate::Now
+    } else {
+        Activate::Later
+    };
+    let uploaded = to_the_end(async move {
+        api.coordinator
+            .components()
+            .upload(&name, bytes, activate)
+            .await
+    })
+    .await??;
     let made = uploaded.made;
     let body = UploadedComponent {
         version: version(uploaded.version, uploaded.component.active),
@@ -62,7 +71,10 @@ pub(crate) async fn upload_component(
     Ok(match made {
         Made::Existing => Json(body).into_response(),
         Made::New => {
-            let place = format!("/v1/components/{}/versions/{}", body.version.name, body.version.version);
+            let place = format!(
+                "/v1/components/{}/versions/{}",
+                body.version.name, body.version.version
+            );
             (StatusCode::CREATED, [(header::LOCATION, place)], Json(body)).into_response()
         }
     })

@@ -41,13 +41,19 @@ pub(crate) async fn apply_definition(
     Json(document): Json<Value>,
 ) -> Result<Response, Refused> {
     let (row, made) =
-        to_the_end(async move { api.coordinator.definitions().apply(&name, &document).await }).await??;
+        to_the_end(async move { api.coordinator.definitions().apply(&name, &document).await })
+            .await??;
     let body = version(row);
     Ok(match made {
         Made::Existing => axum::Json(body).into_response(),
         Made::New => {
             let place = format!("/v1/definitions/{}/versions/{}", body.name, body.version);
-            (StatusCode::CREATED, [(header::LOCATION, place)], axum::Json(body)).into_response()
+            (
+                StatusCode::CREATED,
+                [(header::LOCATION, place)],
+                axum::Json(body),
+            )
+                .into_response()
         }
     })
 }

@@ -11,7 +11,12 @@ pub(crate) use self::schema::*;
 use crate::wire::{DefinitionSummary, DefinitionVersion};
 
 fn summary(row: wasaga_journal::DefinitionVersion) -> DefinitionSummary {
-    DefinitionSummary { name: row.name, version: row.version, digest: row.digest, created_at: row.created_at }
+    DefinitionSummary {
+        name: row.name,
+        version: row.version,
+        digest: row.digest,
+        created_at: row.created_at,
+    }
 }
 
 fn version(row: wasaga_journal::DefinitionVersion) -> DefinitionVersion {

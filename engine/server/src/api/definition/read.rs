@@ -70,7 +70,11 @@ pub(crate) async fn show_definition_version(
     find(&api, &name, Some(number)).await
 }
 
-async fn find(api: &Api, name: &Name, number: Option<u32>) -> Result<Json<DefinitionVersion>, Refused> {
+async fn find(
+    api: &Api,
+    name: &Name,
+    number: Option<u32>,
+) -> Result<Json<DefinitionVersion>, Refused> {
     let found = api.coordinator.definitions().get(name, number).await?;
     found.map(|row| Json(version(row))).ok_or_else(|| {
         let detail = match number {

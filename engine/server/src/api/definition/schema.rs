@@ -30,7 +30,9 @@ mod tests {
 
     fn parse(document: &Value) -> Result<(), String> {
         let name = Name::new("order").expect("a name");
-        Definition::parse(&name, document).map(drop).map_err(|invalid| invalid.to_string())
+        Definition::parse(&name, document)
+            .map(drop)
+            .map_err(|invalid| invalid.to_string())
     }
 
     /// A definition that uses everything the format has.
@@ -71,7 +73,9 @@ mod tests {
     #[test]
     fn the_schema_takes_what_the_parser_takes() {
         let schema = schema();
-        let order: Value = serde_json::from_str(include_str!("../../../../../examples/order/order.json")).expect("JSON");
+        let order: Value =
+            serde_json::from_str(include_str!("../../../../../examples/order/order.json"))
+                .expect("JSON");
         let good = [
             whole(),
             order,
@@ -83,7 +87,11 @@ mod tests {
         ];
         for document in good {
             assert_eq!(parse(&document), Ok(()), "{document}");
-            assert!(schema.check(&document).is_ok(), "{document}: {:?}", schema.check(&document));
+            assert!(
+                schema.check(&document).is_ok(),
+                "{document}: {:?}",
+                schema.check(&document)
+            );
         }
     }
 
@@ -106,7 +114,10 @@ mod tests {
             with("/steps/0/step", json!("")),
             with("/steps/0/component", json!("x".repeat(65))),
             with("/steps/0/action", json!(null)),
-            with("/steps/0/arguments/sku", json!({ "$cel": "input.sku", "more": 1 })),
+            with(
+                "/steps/0/arguments/sku",
+                json!({ "$cel": "input.sku", "more": 1 }),
+            ),
             with("/steps/0/arguments/list", json!([{ "$cel": 7 }])),
             with("/steps/0/retry/max_attempts", json!(0)),
             with("/steps/0/retry/multiplier", json!(0.5)),
@@ -120,7 +131,10 @@ mod tests {
         ];
         for document in wrong {
             assert!(parse(&document).is_err(), "the parser takes {document}");
-            assert!(schema.check(&document).is_err(), "the schema takes {document}");
+            assert!(
+                schema.check(&document).is_err(),
+                "the schema takes {document}"
+            );
         }
     }
 }

@@ -45,14 +45,18 @@ pub(crate) async fn cancel_saga(
     check("/reason", reason.as_deref())?;
     check("/by", by.as_deref())?;
     let by = by.unwrap_or_else(|| SOMEBODY.to_owned());
-    let state = to_the_end(async move { api.coordinator.sagas().cancel(id, by, reason).await }).await??;
+    let state =
+        to_the_end(async move { api.coordinator.sagas().cancel(id, by, reason).await }).await??;
     Ok((StatusCode::ACCEPTED, axum::Json(Saga::from(&state))))
 }
 
 fn check(pointer: &str, text: Option<&str>) -> Result<(), Refused> {
     match text {
         Some(text) if text.len() > MAX_TEXT_BYTES => {
-            let message = format!("expected at most {MAX_TEXT_BYTES} bytes, found {}", text.len());
+            let message = format!(
+                "expected at most {MAX_TEXT_BYTES} bytes, found {}",
+                text.len()
+            );
             let detail = format!("The body is not what is expected here: {pointer}: {message}.");
             Err(Refused::new(Code::InvalidBody, detail).errors([Problem::new(pointer, message)]))
         }
@@ -65,14 +69,20 @@ impl From<CommandError> for Refused {
         let detail = sentence(&error);
         match error {
             CommandError::NotFound(id) => super::unknown(id),
-            CommandError::Transition(TransitionError::Status { status, allowed, .. }) => {
+            CommandError::Transition(TransitionError::Status {
+                status, allowed, ..
+            }) => {
                 let allowed: Vec<&str> = allowed.iter().map(|status| status.as_str()).collect();
-                Self::new(Code::SagaStatus, detail).with("saga_status", status.as_str()).with("allowed", allowed)
+                Self::new(Code::SagaStatus, detail)
+                    .with("saga_status", status.as_str())
+                    .with("allowed", allowed)
             }
             CommandError::Elsewhere(_) => Self::new(Code::Unavailable, detail),
             CommandError::ShuttingDown => Self::shutting_down(),
             CommandError::Read(error) => error.into(),
-            error @ (CommandError::Transition(_) | CommandError::Commit(_)) => Self::internal(&error),
+            error @ (CommandError::Transition(_) | CommandError::Commit(_)) => {
+                Self::internal(&error)
+            }
         }
     }
 }
@@ -95,13 +105,17 @@ mod tests {
         let problem = refused.problem();
         assert_eq!((problem.code, problem.status), (Code::SagaStatus, 409));
         assert_eq!(problem.more["saga_status"], "completed");
-        assert_eq!(problem.more["allowed"], serde_json::json!(["running", "waiting"]));
+        assert_eq!(
+            problem.more["allowed"],
+            serde_json::json!(["running", "waiting"])
+        );
     }
 
     #[test]
     fn a_reason_is_bounded() {
         assert!(check("/reason", Some(&"x".repeat(MAX_TEXT_BYTES))).is_ok());
-        let refused = check("/reason", Some(&"x".repeat(MAX_TEXT_BYTES + 1))).expect_err("a problem");
+        let refused =
+            check("/reason", Some(&"x".repeat(MAX_TEXT_BYTES + 1))).expect_err("a problem");
         assert_eq!(refused.problem().errors[0].pointer, "/reason");
     }
 }

@@ -57,20 +57,32 @@ pub(crate) async fn read_saga_events(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let PageQuery { limit, cursor } = query;
-    let start = cursor.as_deref().map_or(Ok(0), |cursor| number(cursor).ok_or(JournalError::Cursor))?;
+    let start = cursor
+        .as_deref()
+        .map_or(Ok(0), |cursor| number(cursor).ok_or(JournalError::Cursor))?;
     if wants_stream(&headers) {
         follow(&api, id, last_event_id(&headers)?.unwrap_or(start)).await
     } else {
-        list(&api, id, start, limit).await.map(IntoResponse::into_response)
+        list(&api, id, start, limit)
+            .await
+            .map(IntoResponse::into_response)
     }
 }
 
-async fn list(api: &Api, id: SagaId, after: u64, limit: Limit) -> Result<Json<Page<Record>>, Refused> {
+async fn list(
+    api: &Api,
+    id: SagaId,
+    after: u64,
+    limit: Limit,
+) -> Result<Json<Page<Record>>, Refused> {
     let records = api.coordinator.sagas().records(id, after, limit.0).await?;
     let items = records.ok_or_else(|| unknown(id))?;
     // A full page may be the last one; asking once more then gives an empty one.
     let full = u64::from(limit.0) == items.len() as u64;
-    let next_cursor = items.last().filter(|_| full).map(|record| record.seq.to_string());
+    let next_cursor = items
+        .last()
+        .filter(|_| full)
+        .map(|record| record.seq.to_string());
     Ok(Json(Page { items, next_cursor }))
 }
 
@@ -85,14 +97,19 @@ async fn follow(api: &Api, id: SagaId, after: u64) -> Result<Response, Refused> 
     let watch = sagas.watch(id, after).await?.ok_or_else(|| unknown(id))?;
     // Streams end with the server: their clients come back with the last event that they saw.
     let events = events(watch).take_until(api.stopping.clone().cancelled_owned());
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response())
 }
 
 fn events(watch: Watch) -> impl Stream<Item = Result<Event, axum::Error>> {
     stream::try_unfold(watch, |mut watch| async move {
         match watch.next().await {
             None => Ok(None),
-            Some(Ok(records)) => Ok(Some((stream::iter(records).map(|record| event(&record)), watch))),
+            Some(Ok(records)) => Ok(Some((
+                stream::iter(records).map(|record| event(&record)),
+                watch,
+            ))),
             Some(Err(error)) => {
                 tracing::error!(%error, "a stream of events broke off");
                 Err(axum::Error::new(error))
@@ -103,7 +120,9 @@ fn events(watch: Watch) -> impl Stream<Item = Result<Event, axum::Error>> {
 }
 
 fn event(record: &Record) -> Result<Event, axum::Error> {
-    Event::default().id(record.seq.to_string()).json_data(record)
+    Event::default()
+        .id(record.seq.to_string())
+        .json_data(record)
 }
 
 /// Whether the client names the type of streams among those that it accepts.
@@ -120,17 +139,27 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Refused> {
-    let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-    value.to_str().ok().and_then(number).map(Some).ok_or_else(|| {
-        let detail = "Expected the sequence number of an event in `Last-Event-ID`.";
-        Refused::new(Code::InvalidHeader, detail)
-    })
+    let Some(value) = headers.get(LAST_EVENT_ID) else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .ok()
+        .and_then(number)
+        .map(Some)
+        .ok_or_else(|| {
+            let detail = "Expected the sequence number of an event in `Last-Event-ID`.";
+            Refused::new(Code::InvalidHeader, detail)
+        })
 }
 
 /// A sequence number, spelled as this server does.
 fn number(text: &str) -> Option<u64> {
     // Stores count up to here.
-    let number = text.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok())?;
+    let number = text
+        .parse::<u64>()
+        .ok()
+        .filter(|number| i64::try_from(*number).is_ok())?;
     (number.to_string() == text).then_some(number)
 }
 
@@ -141,7 +170,10 @@ mod tests {
     use super::*;
 
     fn accepts(value: &'static str) -> bool {
-        wants_stream(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]))
+        wants_stream(&HeaderMap::from_iter([(
+            header::ACCEPT,
+            HeaderValue::from_static(value),
+        )]))
     }
 
     #[test]
@@ -157,7 +189,10 @@ mod tests {
     fn a_stream_goes_on_after_a_sequence_number_and_nothing_else() {
         let read = |value| {
             let name = header::HeaderName::from_static(LAST_EVENT_ID);
-            last_event_id(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
+            last_event_id(&HeaderMap::from_iter([(
+                name,
+                HeaderValue::from_static(value),
+            )]))
         };
         assert_eq!(last_event_id(&HeaderMap::new()).expect("none"), None);
         assert_eq!(read("17").expect("a number"), Some(17));

@@ -32,7 +32,9 @@ impl<'de> Deserialize<'de> for Tag {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         match text.split_once(':') {
-            Some((label, value)) if !label.is_empty() => Ok(Self(label.to_owned(), value.to_owned())),
+            Some((label, value)) if !label.is_empty() => {
+                Ok(Self(label.to_owned(), value.to_owned()))
+            }
             _ => Err(de::Error::custom(format_args!(
                 "expected a label and its value such as `customer:42`, found `{text:.64}`"
             ))),
@@ -64,7 +66,11 @@ pub(crate) async fn list_sagas(
         definition: query.definition,
         tag: query.tag.map(|Tag(label, value)| (label, value)),
     };
-    let rows = api.coordinator.sagas().list(filter, page_request(query.limit, query.cursor)).await?;
+    let rows = api
+        .coordinator
+        .sagas()
+        .list(filter, page_request(query.limit, query.cursor))
+        .await?;
     Ok(Json(page(rows, summary)))
 }
 
@@ -99,7 +105,13 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_refused() {
-        for wrong in ["status=done", "definition=-x", "tag=customer", "tag=:42", "state=stuck"] {
+        for wrong in [
+            "status=done",
+            "definition=-x",
+            "tag=customer",
+            "tag=:42",
+            "state=stuck",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -32,6 +32,11 @@ pub(crate) async fn read_saga_logs(
     At(id): At<SagaId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<LogLine>>, Refused> {
-    let lines = api.coordinator.sagas().logs(id, query.request()).await?.ok_or_else(|| unknown(id))?;
+    let lines = api
+        .coordinator
+        .sagas()
+        .logs(id, query.request())
+        .await?
+        .ok_or_else(|| unknown(id))?;
     Ok(Json(page(lines, |line| line)))
 }

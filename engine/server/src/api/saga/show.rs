@@ -26,6 +26,11 @@ pub(crate) async fn show_saga(
     State(api): State<Arc<Api>>,
     At(id): At<SagaId>,
 ) -> Result<Json<Saga>, Refused> {
-    let state = api.coordinator.sagas().get(id).await?.ok_or_else(|| unknown(id))?;
+    let state = api
+        .coordinator
+        .sagas()
+        .get(id)
+        .await?
+        .ok_or_else(|| unknown(id))?;
     Ok(Json(Saga::from(&state)))
 }

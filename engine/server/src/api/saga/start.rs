@@ -29,7 +29,9 @@ struct Wait(Duration);
 
 impl<'de> Deserialize<'de> for Wait {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        parse_duration(&String::deserialize(from)?).map(Self).map_err(de::Error::custom)
+        parse_duration(&String::deserialize(from)?)
+            .map(Self)
+            .map_err(de::Error::custom)
     }
 }
 
@@ -62,10 +64,23 @@ pub(crate) async fn start_saga(
     Query(query): Query<StartQuery>,
     Json(body): Json<StartSaga>,
 ) -> Result<Response, Refused> {
-    let StartSaga { definition, version, input, id, tags } = body;
-    let request = StartRequest { definition, version, input, id, tags };
+    let StartSaga {
+        definition,
+        version,
+        input,
+        id,
+        tags,
+    } = body;
+    let request = StartRequest {
+        definition,
+        version,
+        input,
+        id,
+        tags,
+    };
     let wait = query.wait.map(|wait| wait.0.min(api.limits.max_wait));
-    let started = to_the_end(async move { api.coordinator.sagas().start(request, wait).await }).await??;
+    let started =
+        to_the_end(async move { api.coordinator.sagas().start(request, wait).await }).await??;
     let body = axum::Json(Saga::from(&started.state));
     let place = [(header::LOCATION, format!("/v1/sagas/{}", started.state.id))];
     let status = if wait.is_some() && !started.state.status().is_settled() {
@@ -108,11 +123,18 @@ mod tests {
     fn a_wait_is_a_length_of_time() {
         let read = |text: &str| {
             let uri = format!("/v1/sagas?{text}").parse().expect("a URI");
-            axum::extract::Query::<StartQuery>::try_from_uri(&uri).map(|query| query.0.wait.map(|wait| wait.0))
+            axum::extract::Query::<StartQuery>::try_from_uri(&uri)
+                .map(|query| query.0.wait.map(|wait| wait.0))
         };
         assert_eq!(read("").expect("a query"), None);
-        assert_eq!(read("wait=10s").expect("a query"), Some(Duration::from_secs(10)));
-        assert_eq!(read("wait=1h%2030m").expect("a query"), Some(Duration::from_secs(5400)));
+        assert_eq!(
+            read("wait=10s").expect("a query"),
+            Some(Duration::from_secs(10))
+        );
+        assert_eq!(
+            read("wait=1h%2030m").expect("a query"),
+            Some(Duration::from_secs(5400))
+        );
         for wrong in ["wait=10", "wait=", "wait=soon", "wait=-1s", "await=10s"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

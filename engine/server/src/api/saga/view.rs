@@ -11,14 +11,21 @@ use crate::wire::{Compensation, CompensationStatus, Progress, Saga, Step, Waitin
 
 impl From<&State> for Saga {
     fn from(state: &State) -> Self {
-        let reached: HashMap<&str, &StepState> =
-            state.steps.iter().map(|step| (step.path.as_str(), step)).collect();
+        let reached: HashMap<&str, &StepState> = state
+            .steps
+            .iter()
+            .map(|step| (step.path.as_str(), step))
+            .collect();
         let steps: Vec<Step> = state
             .definition
             .steps()
             .map(|definition| step(definition, reached.get(definition.name.as_str()).copied()))
             .collect();
-        let done = state.steps.iter().filter(|step| matches!(step.act, Act::Completed { .. })).count();
+        let done = state
+            .steps
+            .iter()
+            .filter(|step| matches!(step.act, Act::Completed { .. }))
+            .count();
         Self {
             id: state.id,
             definition: state.definition.name.clone(),
@@ -29,7 +36,10 @@ impl From<&State> for Saga {
             context: Arc::clone(&state.context),
             error: state.error.clone(),
             waiting: waiting(state),
-            progress: Progress { done: count(done), total: count(steps.len()) },
+            progress: Progress {
+                done: count(done),
+                total: count(steps.len()),
+            },
             steps,
             parent: None,
             created_at: state.created_at,
@@ -173,7 +183,8 @@ mod tests {
                     "failure": { "kind": "retryable", "code": "busy", "message": "later" } }),
         ]);
         assert_eq!(saga["status"], "waiting");
-        let waiting = json!({ "for": "backoff", "step": "reserve", "until": "2026-11-21T08:01:00.000Z" });
+        let waiting =
+            json!({ "for": "backoff", "step": "reserve", "until": "2026-11-21T08:01:00.000Z" });
         assert_eq!(saga["waiting"], waiting);
         assert_eq!(saga["steps"][0]["error"]["code"], "busy");
     }
@@ -196,7 +207,10 @@ mod tests {
         ]);
         assert_eq!(saga["status"], "compensating");
         assert_eq!(saga["context"], json!({ "total": 9 }));
-        assert_eq!(saga["error"], json!({ "step": "pay", "code": "declined", "message": "no", "details": null }));
+        assert_eq!(
+            saga["error"],
+            json!({ "step": "pay", "code": "declined", "message": "no", "details": null })
+        );
         assert_eq!(saga["progress"], json!({ "done": 1, "total": 2 }));
         assert_eq!(saga["steps"][0]["result"], json!({ "id": 5 }));
         assert_eq!(saga["steps"][0]["status"], "compensated");
