@@ -5,7 +5,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod api;
+mod cli;
 mod crash;
+mod limits;
 mod order;
 mod recovery;
 mod support;

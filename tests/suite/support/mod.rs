@@ -6,8 +6,8 @@ mod process;
 mod server;
 
 pub(crate) use self::order::{Orders, order_input};
-pub(crate) use self::process::{Process, guest};
-pub(crate) use self::server::{Answer, Server};
+pub(crate) use self::process::{guest, wasaga};
+pub(crate) use self::server::Server;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

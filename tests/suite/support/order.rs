@@ -18,6 +18,11 @@ impl Orders {
         Self(Process::start(&binary("order-services"), &arguments))
     }
 
+    /// Where the services are.
+    pub(crate) fn url(&self) -> &str {
+        &self.0.url
+    }
+
     /// Uploads the steps and applies the definition.
     pub(crate) async fn teach(&self, server: &Server) {
         for component in ["order", "inventory", "payment", "shipping"] {

@@ -28,6 +28,13 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// The command line, which asks no server that the environment names.
+pub(crate) fn wasaga() -> Command {
+    let mut command = Command::new(binary("wasaga"));
+    command.env_remove("WASAGA_SERVER").stdin(Stdio::null());
+    command
+}
+
 /// A component that `tests/guests.sh` built.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
     let path = target_dir().join("guests").join(format!("{name}.wasm"));

@@ -1,9 +1,11 @@
 //! A server and its client.
 
+use std::process::Output;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::process::{Process, binary, guest};
+use super::process::{Process, binary, guest, wasaga};
 use super::{PATIENCE, eventually};
 
 /// A Wasaga server with a data folder of its own.
@@ -78,8 +80,13 @@ impl Server {
         self.restart();
     }
 
-    pub(crate) fn data(&self) -> &std::path::Path {
-        self.data.path()
+    /// Tries to start a second process on the same data, and waits for its end.
+    pub(crate) fn another_on_the_same_data(&self) -> Output {
+        let mut command = wasaga();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(self.data.path());
+        command.output().expect("it ends")
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
