@@ -119,7 +119,7 @@ async fn activation_takes_the_version_for_steps_that_start_afterwards_and_if_mat
     server
         .put("/v1/components/c/active", &json!({"version": 9}))
         .await
-        .problem(404, "unknown-version");
+        .problem(404, "unknown-component");
 
     server
         .define("d", json!({"steps": [{"step": "one", "component": "c"}]}))

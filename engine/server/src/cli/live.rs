@@ -113,7 +113,9 @@ fn took(metering: &Metering) -> String {
 /// A length of time, as short as it can be said.
 pub(super) fn length(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1000.0;
-    if ms < 10.0 {
+    // What was measured in whole milliseconds shall not look finer than it is.
+    let is_finer = duration.subsec_micros() % 1000 != 0;
+    if ms < 10.0 && is_finer {
         format!("{ms:.1} ms")
     } else if ms < 1000.0 {
         format!("{ms:.0} ms")
@@ -189,7 +191,8 @@ mod tests {
     #[test]
     fn lengths_of_time_are_short() {
         let text = |ms| length(Duration::from_millis(ms));
-        assert_eq!(text(0), "0.0 ms");
+        assert_eq!(text(0), "0 ms");
+        assert_eq!(length(Duration::from_micros(1240)), "1.2 ms");
         assert_eq!(text(250), "250 ms");
         assert_eq!(text(2500), "2.5 s");
         assert_eq!(text(90_000), "1 min 30 s");
