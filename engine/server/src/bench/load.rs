@@ -60,15 +60,27 @@ impl Load {
             connections.push(connect(self.address).await?);
         }
         let begin = Instant::now() + self.warmup;
-        let window = Window { begin, end: begin + self.duration };
-        let workers: FuturesUnordered<_> =
-            connections.into_iter().map(|connection| self.work(connection, window)).collect();
+        let window = Window {
+            begin,
+            end: begin + self.duration,
+        };
+        let workers: FuturesUnordered<_> = connections
+            .into_iter()
+            .map(|connection| self.work(connection, window))
+            .collect();
         let measured: Vec<Vec<u32>> = workers.try_collect().await?;
-        Ok(Measured { times: Times::new(measured.concat()), elapsed: self.duration })
+        Ok(Measured {
+            times: Times::new(measured.concat()),
+            elapsed: self.duration,
+        })
     }
 
     /// One saga after the other.
-    async fn work(&self, mut connection: SendRequest<Full<Bytes>>, window: Window) -> anyhow::Result<Vec<u32>> {
+    async fn work(
+        &self,
+        mut connection: SendRequest<Full<Bytes>>,
+        window: Window,
+    ) -> anyhow::Result<Vec<u32>> {
         let uri = Uri::from_static("/v1/sagas?wait=30s");
         let host = HeaderValue::from_str(&self.address.to_string())?;
         let json = HeaderValue::from_static("application/json");
@@ -80,13 +92,25 @@ impl Load {
                 .body(Full::new(self.request.clone()))?;
             let started = Instant::now();
             connection.ready().await.context("the connection")?;
-            let response = connection.send_request(request).await.context("the request")?;
+            let response = connection
+                .send_request(request)
+                .await
+                .context("the request")?;
             let http_status = response.status();
-            let body = response.into_body().collect().await.context("the answer")?.to_bytes();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .context("the answer")?
+                .to_bytes();
             let ended = Instant::now();
             let answer: Option<Answer<'_>> = serde_json::from_slice(&body).ok();
             if answer.is_none_or(|answer| answer.status != self.expected.as_str()) {
-                bail!("a saga that must be {} was answered with {http_status} {}", self.expected, String::from_utf8_lossy(&body));
+                bail!(
+                    "a saga that must be {} was answered with {http_status} {}",
+                    self.expected,
+                    String::from_utf8_lossy(&body)
+                );
             }
             if ended >= window.end {
                 return Ok(times_us);
@@ -105,9 +129,13 @@ struct Answer<'a> {
 }
 
 async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+    let stream = TcpStream::connect(address)
+        .await
+        .with_context(|| format!("connecting to {address}"))?;
     stream.set_nodelay(true).context("connecting")?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.context("connecting")?;
+    let (sender, connection) = handshake(TokioIo::new(stream))
+        .await
+        .context("connecting")?;
     // Its end is seen by whoever sends the next request.
     tokio::spawn(connection);
     Ok(sender)

@@ -65,7 +65,10 @@ pub(crate) async fn run(options: &Options, output: &mut Output) -> anyhow::Resul
     let wasm = std::fs::read(&component).with_context(|| component.display().to_string())?;
     let data = Data::new(&options.data)?;
     if data.in_memory() {
-        output.note(format!("{} is in memory: what is written there is not durable, so the figures are too good", options.data.display()));
+        output.note(format!(
+            "{} is in memory: what is written there is not durable, so the figures are too good",
+            options.data.display()
+        ));
     }
     let report = tokio::select! {
         report = measure(options, wasm, data.path(), output) => report?,
@@ -78,8 +81,16 @@ pub(crate) async fn run(options: &Options, output: &mut Output) -> anyhow::Resul
     Ok(())
 }
 
-async fn measure(options: &Options, wasm: Vec<u8>, data: &Path, output: &Output) -> anyhow::Result<Report> {
-    let scenario = Scenario { steps: options.steps, wasm };
+async fn measure(
+    options: &Options,
+    wasm: Vec<u8>,
+    data: &Path,
+    output: &Output,
+) -> anyhow::Result<Report> {
+    let scenario = Scenario {
+        steps: options.steps,
+        wasm,
+    };
     let server = Server::start(&data.join("server")).await?;
     let runs = match runs(options, &scenario, &server, output).await {
         Ok(runs) => {
@@ -98,7 +109,12 @@ async fn measure(options: &Options, wasm: Vec<u8>, data: &Path, output: &Output)
     Ok(Report { runs, ceilings })
 }
 
-async fn runs(options: &Options, scenario: &Scenario, server: &Server, output: &Output) -> anyhow::Result<Vec<Run>> {
+async fn runs(
+    options: &Options,
+    scenario: &Scenario,
+    server: &Server,
+    output: &Output,
+) -> anyhow::Result<Vec<Run>> {
     scenario.set_up(server.url()).await?;
     let mut runs = Vec::new();
     for path in SagaPath::ALL {
@@ -112,7 +128,10 @@ async fn runs(options: &Options, scenario: &Scenario, server: &Server, output: &
                 warmup: options.warmup,
                 duration: options.duration,
             };
-            let measured = load.run().await.with_context(|| format!("{path}, {concurrency} at a time"))?;
+            let measured = load
+                .run()
+                .await
+                .with_context(|| format!("{path}, {concurrency} at a time"))?;
             runs.push(Run::new(path, concurrency, measured)?);
         }
     }
@@ -147,10 +166,21 @@ struct Data {
 
 impl Data {
     fn new(parent: &Path) -> anyhow::Result<Self> {
-        let context = || format!("{} cannot hold the data: choose another folder with --data", parent.display());
+        let context = || {
+            format!(
+                "{} cannot hold the data: choose another folder with --data",
+                parent.display()
+            )
+        };
         std::fs::create_dir_all(parent).with_context(context)?;
-        let own = tempfile::Builder::new().prefix("bench-").tempdir_in(parent).with_context(context)?;
-        Ok(Self { parent: parent.to_owned(), own: Some(own) })
+        let own = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(parent)
+            .with_context(context)?;
+        Ok(Self {
+            parent: parent.to_owned(),
+            own: Some(own),
+        })
     }
 
     fn path(&self) -> &Path {

@@ -10,7 +10,9 @@ impl Times {
     /// Of measurements in any order, in microseconds.
     pub(crate) fn new(mut measured_us: Vec<u32>) -> Self {
         measured_us.sort_unstable();
-        Self { sorted_us: measured_us }
+        Self {
+            sorted_us: measured_us,
+        }
     }
 
     /// How many there are.

@@ -34,7 +34,11 @@ pub(crate) struct Ceilings {
 }
 
 impl Run {
-    pub(crate) fn new(path: SagaPath, concurrency: u32, measured: Measured) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        path: SagaPath,
+        concurrency: u32,
+        measured: Measured,
+    ) -> anyhow::Result<Self> {
         let nothing = "no saga ended while it was measured: choose a longer --duration";
         Ok(Self {
             path,
@@ -49,7 +53,10 @@ impl Run {
 impl Report {
     /// Shows the figures as a table.
     pub(crate) fn show(&self, output: &mut Output) -> std::io::Result<()> {
-        let Ceilings { journal_sagas_per_s, sandbox_sagas_per_s } = self.ceilings;
+        let Ceilings {
+            journal_sagas_per_s,
+            sandbox_sagas_per_s,
+        } = self.ceilings;
         let rows = self.runs.iter().map(|run| {
             // The ceilings are of completing sagas: others have other rows and calls.
             let of = |ceiling: f64| match run.path {
@@ -66,10 +73,23 @@ impl Report {
                 Cell::right(of(sandbox_sagas_per_s)),
             ]
         });
-        output.table(["PATH", "AT A TIME", "SAGAS/S", "P50 MS", "P99 MS", "OF JOURNAL", "OF SANDBOX"], rows)?;
+        output.table(
+            [
+                "PATH",
+                "AT A TIME",
+                "SAGAS/S",
+                "P50 MS",
+                "P99 MS",
+                "OF JOURNAL",
+                "OF SANDBOX",
+            ],
+            rows,
+        )?;
         output.line("")?;
         output.line(format!("journal alone  {journal_sagas_per_s:.0} sagas/s: the same rows in groups, each group durable"))?;
-        output.line(format!("sandbox alone  {sandbox_sagas_per_s:.0} sagas/s: the same calls on all cores"))
+        output.line(format!(
+            "sandbox alone  {sandbox_sagas_per_s:.0} sagas/s: the same calls on all cores"
+        ))
     }
 }
 
@@ -97,11 +117,25 @@ mod tests {
     fn report() -> Report {
         let run = |path, count: u32| {
             let times = Times::new((1..=count).map(|n| n * 10).collect());
-            Run::new(path, 64, Measured { times, elapsed: Duration::from_secs(2) }).expect("a run")
+            Run::new(
+                path,
+                64,
+                Measured {
+                    times,
+                    elapsed: Duration::from_secs(2),
+                },
+            )
+            .expect("a run")
         };
         Report {
-            runs: vec![run(SagaPath::Complete, 1000), run(SagaPath::Compensate, 100)],
-            ceilings: Ceilings { journal_sagas_per_s: 1000.0, sandbox_sagas_per_s: 2000.0 },
+            runs: vec![
+                run(SagaPath::Complete, 1000),
+                run(SagaPath::Compensate, 100),
+            ],
+            ceilings: Ceilings {
+                journal_sagas_per_s: 1000.0,
+                sandbox_sagas_per_s: 2000.0,
+            },
         }
     }
 
@@ -125,16 +159,32 @@ mod tests {
         report().show(&mut output).expect("written");
         let text = written.text();
         let fields = |start: &str| {
-            let line = text.lines().find(|line| line.starts_with(start)).expect("a row");
-            line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(start))
+                .expect("a row");
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
-        assert_eq!(fields("complete"), ["complete", "64", "500", "5.00", "9.90", "50", "%", "25", "%"]);
-        assert_eq!(fields("compensate"), ["compensate", "64", "50", "0.50", "0.99"]);
+        assert_eq!(
+            fields("complete"),
+            [
+                "complete", "64", "500", "5.00", "9.90", "50", "%", "25", "%"
+            ]
+        );
+        assert_eq!(
+            fields("compensate"),
+            ["compensate", "64", "50", "0.50", "0.99"]
+        );
     }
 
     #[test]
     fn a_run_in_which_nothing_ended_is_an_error() {
-        let nothing = Measured { times: Times::default(), elapsed: Duration::from_secs(1) };
+        let nothing = Measured {
+            times: Times::default(),
+            elapsed: Duration::from_secs(1),
+        };
         assert!(Run::new(SagaPath::Complete, 1, nothing).is_err());
     }
 }

@@ -84,7 +84,9 @@ impl Scenario {
 
     /// The body of the request that starts a saga.
     pub(super) fn start_request(&self, path: SagaPath) -> Bytes {
-        json!({"definition": path.as_str(), "input": Self::input()}).to_string().into()
+        json!({"definition": path.as_str(), "input": Self::input()})
+            .to_string()
+            .into()
     }
 
     /// Uploads the component and applies the definitions.
@@ -94,12 +96,18 @@ impl Scenario {
             .request(Method::POST, &["v1", "components", COMPONENT])
             .header("content-type", "application/wasm")
             .body(self.wasm.clone());
-        client.send(upload).await.context("the component was not taken")?;
+        client
+            .send(upload)
+            .await
+            .context("the component was not taken")?;
         for path in SagaPath::ALL {
             let apply = client
                 .request(Method::PUT, &["v1", "definitions", path.as_str()])
                 .json(&self.definition(path));
-            client.send(apply).await.context("the definition was not taken")?;
+            client
+                .send(apply)
+                .await
+                .context("the definition was not taken")?;
         }
         Ok(())
     }
@@ -116,12 +124,21 @@ pub(super) fn component_file(asked: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
     // The executable is in <target>/<profile>/.
     let executable = std::env::current_exe().context("the path of this executable")?;
-    let beside = executable.ancestors().nth(2).map(|target| target.join("guests/bench.wasm"));
-    let candidates: Vec<PathBuf> = beside.into_iter().chain([PathBuf::from("target/guests/bench.wasm")]).collect();
+    let beside = executable
+        .ancestors()
+        .nth(2)
+        .map(|target| target.join("guests/bench.wasm"));
+    let candidates: Vec<PathBuf> = beside
+        .into_iter()
+        .chain([PathBuf::from("target/guests/bench.wasm")])
+        .collect();
     if let Some(found) = candidates.iter().find(|path| path.is_file()) {
         return Ok(found.clone());
     }
-    let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+    let looked: Vec<String> = candidates
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     bail!(Usage(format!(
         "there is no component to measure with (looked for {}): build it with `tests/guests.sh bench`, or name one with --component",
         looked.join(" and ")
@@ -134,14 +151,25 @@ mod tests {
 
     #[test]
     fn only_the_last_step_of_a_compensating_saga_fails() {
-        let scenario = Scenario { steps: 4, wasm: Vec::new() };
+        let scenario = Scenario {
+            steps: 4,
+            wasm: Vec::new(),
+        };
         let definition = scenario.definition(SagaPath::Compensate);
         let steps = definition["steps"].as_array().expect("steps");
         let actions: Vec<&Value> = steps.iter().map(|step| &step["action"]).collect();
         assert_eq!(actions, ["one", "two", "three", "one"]);
-        let failing: Vec<bool> = steps.iter().map(|step| step["arguments"]["fail"] == true).collect();
+        let failing: Vec<bool> = steps
+            .iter()
+            .map(|step| step["arguments"]["fail"] == true)
+            .collect();
         assert_eq!(failing, [false, false, false, true]);
-        assert!(!scenario.definition(SagaPath::Complete).to_string().contains("fail"));
+        assert!(
+            !scenario
+                .definition(SagaPath::Complete)
+                .to_string()
+                .contains("fail")
+        );
     }
 
     #[test]

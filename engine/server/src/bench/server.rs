@@ -31,17 +31,21 @@ impl Server {
     pub(super) async fn start(data: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data).with_context(|| data.display().to_string())?;
         let log = data.join("server.log");
-        let mut child = Command::new(std::env::current_exe().context("the path of this executable")?)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).with_context(|| log.display().to_string())?)
-            // Should the benchmark itself end without having stopped it.
-            .kill_on_drop(true)
-            .spawn()
-            .context("the server did not start")?;
-        let stdout = child.stdout.take().context("the server has no standard output")?;
+        let mut child =
+            Command::new(std::env::current_exe().context("the path of this executable")?)
+                .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+                .arg(data)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(File::create(&log).with_context(|| log.display().to_string())?)
+                // Should the benchmark itself end without having stopped it.
+                .kill_on_drop(true)
+                .spawn()
+                .context("the server did not start")?;
+        let stdout = child
+            .stdout
+            .take()
+            .context("the server has no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let ready = async {
             while let Some(line) = lines.next_line().await? {
@@ -54,11 +58,22 @@ impl Server {
         let url = match timeout(READY_WITHIN, ready).await {
             Ok(Ok(url)) => url,
             Ok(Err(error)) => return Err(error.context(log_end(&log))),
-            Err(_) => return Err(anyhow!("the server was not ready within {READY_WITHIN:?}").context(log_end(&log))),
+            Err(_) => {
+                return Err(anyhow!("the server was not ready within {READY_WITHIN:?}")
+                    .context(log_end(&log)));
+            }
         };
         let address = url.trim_start_matches("http://").trim_end_matches('/');
-        let address = address.parse().with_context(|| format!("the server's address {url}"))?;
-        Ok(Self { child, _stdout: lines, url, address, log })
+        let address = address
+            .parse()
+            .with_context(|| format!("the server's address {url}"))?;
+        Ok(Self {
+            child,
+            _stdout: lines,
+            url,
+            address,
+            log,
+        })
     }
 
     /// The server's address, as a URL.
@@ -79,7 +94,11 @@ impl Server {
     /// Asks the server to end, and waits until it has; ends it by force when it does not.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         #[cfg(unix)]
-        if let Some(pid) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+        {
             // It may have ended by itself: then there is nobody to ask.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
             if let Ok(ended) = timeout(STOP_WITHIN, self.child.wait()).await {
@@ -87,14 +106,19 @@ impl Server {
                 return Ok(());
             }
         }
-        self.child.kill().await.context("the server cannot be ended")
+        self.child
+            .kill()
+            .await
+            .context("the server cannot be ended")
     }
 }
 
 /// The address in the line that says that a server is ready.
 fn ready_url(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(" ready on ")?;
-    rest.split_whitespace().next().filter(|url| url.starts_with("http"))
+    rest.split_whitespace()
+        .next()
+        .filter(|url| url.starts_with("http"))
 }
 
 fn log_end(log: &Path) -> String {
@@ -110,7 +134,10 @@ mod tests {
 
     #[test]
     fn the_ready_line_has_the_address() {
-        assert_eq!(ready_url("wasaga 0.1.0 ready on http://127.0.0.1:7420"), Some("http://127.0.0.1:7420"));
+        assert_eq!(
+            ready_url("wasaga 0.1.0 ready on http://127.0.0.1:7420"),
+            Some("http://127.0.0.1:7420")
+        );
         assert_eq!(ready_url("starting"), None);
     }
 }

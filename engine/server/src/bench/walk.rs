@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use uuid::Uuid;
 use wasaga_core::{
-    Call, Components, Definition, Digest, Direction, Effect, Env, Input, Name, NewSaga, Policy, SagaId,
-    Starts, State, Status, Timestamp, Turn, effects, start, transition,
+    Call, Components, Definition, Digest, Direction, Effect, Env, Input, Name, NewSaga, Policy,
+    SagaId, Starts, State, Status, Timestamp, Turn, effects, start, transition,
 };
 use wasaga_host::Host;
 
@@ -38,7 +38,11 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
     let name = Name::new(path.as_str())?;
     let definition = Arc::new(Definition::parse(&name, &scenario.definition(path))?);
     let components = OneVersion(Digest::of(&scenario.wasm));
-    let env = || Env { now: now(), components: &components, starts: Starts::Allowed };
+    let env = || Env {
+        now: now(),
+        components: &components,
+        starts: Starts::Allowed,
+    };
     let new = NewSaga {
         id: SagaId::from_uuid(Uuid::now_v7()),
         version: 1,
@@ -52,15 +56,27 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
         let state = &turns.last().context("a saga begins with a turn")?.state;
         let Some(call) = next_call(state) else {
             if state.status() != Status::Completed {
-                bail!("a saga that must be completed is {}: {:?}", state.status(), state.error);
+                bail!(
+                    "a saga that must be completed is {}: {:?}",
+                    state.status(),
+                    state.error
+                );
             }
             return Ok(Walked { calls, turns });
         };
         let called = host.call(&call, &policy).await;
         let (step, attempt, report) = (call.step.clone(), call.attempt, called.report);
         let input = match call.direction {
-            Direction::Act => Input::ActReturned { step, attempt, report },
-            Direction::Compensate => Input::CompensationReturned { step, attempt, report },
+            Direction::Act => Input::ActReturned {
+                step,
+                attempt,
+                report,
+            },
+            Direction::Compensate => Input::CompensationReturned {
+                step,
+                attempt,
+                report,
+            },
         };
         let turn = transition(state, input, &env())?;
         calls.push(call);
@@ -77,6 +93,8 @@ fn next_call(state: &State) -> Option<Call> {
 
 /// The time.
 pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

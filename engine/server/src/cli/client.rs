@@ -63,26 +63,44 @@ impl Client {
     }
 
     /// Gets a part of a list.
-    pub(crate) async fn list(&self, path: &[&str], query: &impl Serialize) -> anyhow::Result<Answer> {
-        self.send(self.request(Method::GET, path).query(query)).await
+    pub(crate) async fn list(
+        &self,
+        path: &[&str],
+        query: &impl Serialize,
+    ) -> anyhow::Result<Answer> {
+        self.send(self.request(Method::GET, path).query(query))
+            .await
     }
 
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
         let response = self.open(request).await?;
-        let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let etag = response
+            .headers()
+            .get("etag")
+            .and_then(|etag| etag.to_str().ok())
+            .map(str::to_owned);
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         Ok(Answer { body, etag })
     }
 
     /// Sends a request and leaves the answer's body to be read as it comes.
     pub(crate) async fn open(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         Err(Refused::read(status, &body).into())
     }
 
@@ -90,12 +108,19 @@ impl Client {
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Unreachable {
         // The outermost error names the URL only; what happened is beneath.
         let mut cause = error.source();
-        let mut reason = if cause.is_none() { error.to_string() } else { String::new() };
+        let mut reason = if cause.is_none() {
+            error.to_string()
+        } else {
+            String::new()
+        };
         while let Some(error) = cause {
             reason = error.to_string();
             cause = error.source();
         }
-        Unreachable { server: self.base.to_string(), reason }
+        Unreachable {
+            server: self.base.to_string(),
+            reason,
+        }
     }
 }
 
@@ -124,13 +149,21 @@ mod tests {
     fn url(server: &str, path: &[&str]) -> String {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(server).expect("a client");
-        client.request(Method::GET, path).build().expect("a request").url().to_string()
+        client
+            .request(Method::GET, path)
+            .build()
+            .expect("a request")
+            .url()
+            .to_string()
     }
 
     #[test]
     fn a_server_may_stand_behind_a_path() {
         assert_eq!(url("http://a:1", &["v1", "sagas"]), "http://a:1/v1/sagas");
-        assert_eq!(url("https://a/engine/", &["v1", "sagas"]), "https://a/engine/v1/sagas");
+        assert_eq!(
+            url("https://a/engine/", &["v1", "sagas"]),
+            "https://a/engine/v1/sagas"
+        );
         assert_eq!(url("http://a", &["v1", "a/b c"]), "http://a/v1/a%2Fb%20c");
     }
 

@@ -14,7 +14,9 @@ use super::error::Outcome;
 use super::input;
 use super::output::{Cell, Format, Output, Tone};
 use super::page::PageOptions;
-use wasaga::wire::{ActivateComponent, Component, ComponentDetail, ComponentVersion, Page, UploadedComponent};
+use wasaga::wire::{
+    ActivateComponent, Component, ComponentDetail, ComponentVersion, Page, UploadedComponent,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -104,7 +106,11 @@ impl Grant {
 impl Command {
     pub(super) async fn run(self, client: &Client, output: &mut Output) -> anyhow::Result<Outcome> {
         match self {
-            Self::Push { name, file, no_activate } => {
+            Self::Push {
+                name,
+                file,
+                no_activate,
+            } => {
                 let wasm = input::read(&file)?;
                 let mut request = client
                     .request(Method::POST, &["v1", "components", name.as_str()])
@@ -150,7 +156,9 @@ impl Command {
                     show(&answer.json()?, output)?;
                 }
             }
-            Self::Activate { name, version } => activate(client, &name, version, None, output).await?,
+            Self::Activate { name, version } => {
+                activate(client, &name, version, None, output).await?
+            }
             Self::Rollback { name } => {
                 let answer = get(client, &name).await?;
                 let before = before_active(client, &answer.json()?).await?;
@@ -158,7 +166,10 @@ impl Command {
                 activate(client, &name, before, answer.etag(), output).await?;
             }
             Self::Policy { name, grant } => match grant.policy() {
-                None => show_policy(&get(client, &name).await?.json::<ComponentDetail>()?, output)?,
+                None => show_policy(
+                    &get(client, &name).await?.json::<ComponentDetail>()?,
+                    output,
+                )?,
                 Some(policy) => {
                     let request = client
                         .request(Method::PUT, &["v1", "components", name.as_str(), "policy"])
@@ -211,29 +222,58 @@ async fn before_active(client: &Client, component: &ComponentDetail) -> anyhow::
     };
     let mut page = component.clone();
     loop {
-        if let Some(before) = page.versions.iter().map(|row| row.version).find(|version| *version < active) {
+        if let Some(before) = page
+            .versions
+            .iter()
+            .map(|row| row.version)
+            .find(|version| *version < active)
+        {
             return Ok(before);
         }
         let Some(cursor) = page.next_cursor else {
             bail!("{name} has no version before v{active}, the active one");
         };
-        page = client.list(&["v1", "components", name.as_str()], &[("cursor", cursor)]).await?.json()?;
+        page = client
+            .list(&["v1", "components", name.as_str()], &[("cursor", cursor)])
+            .await?
+            .json()?;
     }
 }
 
 fn version_line(version: &ComponentVersion, output: &Output) -> String {
-    let title = output.paint(Tone::Strong, format!("{} v{}", version.name, version.version));
-    let active = if version.active { output.paint(Tone::Good, "active") } else { "not active".to_owned() };
-    format!("{title}  {active}  {}  {}", ByteSize(version.size), version.digest)
+    let title = output.paint(
+        Tone::Strong,
+        format!("{} v{}", version.name, version.version),
+    );
+    let active = if version.active {
+        output.paint(Tone::Good, "active")
+    } else {
+        "not active".to_owned()
+    };
+    format!(
+        "{title}  {active}  {}  {}",
+        ByteSize(version.size),
+        version.digest
+    )
 }
 
 fn show(detail: &ComponentDetail, output: &mut Output) -> anyhow::Result<()> {
     output.line(output.paint(Tone::Strong, &detail.component.name))?;
     output.line(format!("policy  {}", policy_text(&detail.component.policy)))?;
-    let active = detail.versions.iter().find(|version| version.active).or_else(|| detail.versions.first());
+    let active = detail
+        .versions
+        .iter()
+        .find(|version| version.active)
+        .or_else(|| detail.versions.first());
     if let Some(version) = active {
-        output.line(format!("imports {}", output.paint(Tone::Normal, version.imports.join(", "))))?;
-        output.line(format!("exports {}", output.paint(Tone::Normal, version.exports.join(", "))))?;
+        output.line(format!(
+            "imports {}",
+            output.paint(Tone::Normal, version.imports.join(", "))
+        ))?;
+        output.line(format!(
+            "exports {}",
+            output.paint(Tone::Normal, version.exports.join(", "))
+        ))?;
     }
     output.line("")?;
     let rows = detail.versions.iter().map(|version| {
@@ -264,10 +304,32 @@ fn show_policy(detail: &ComponentDetail, output: &mut Output) -> anyhow::Result<
 /// What is granted, in the words of the options that grant it.
 fn policy_text(policy: &Policy) -> String {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(policy.allowed_hosts.iter().map(|host| format!("--allow-host {host}")));
-    parts.extend(policy.allowed_networks.iter().map(|network| format!("--allow-network {network}")));
-    parts.extend(policy.config.iter().map(|(key, value)| format!("--config {key}={value}")));
-    let Limits { fuel, memory_bytes, payload_bytes, log_bytes, response_bytes, requests } = policy.limits;
+    parts.extend(
+        policy
+            .allowed_hosts
+            .iter()
+            .map(|host| format!("--allow-host {host}")),
+    );
+    parts.extend(
+        policy
+            .allowed_networks
+            .iter()
+            .map(|network| format!("--allow-network {network}")),
+    );
+    parts.extend(
+        policy
+            .config
+            .iter()
+            .map(|(key, value)| format!("--config {key}={value}")),
+    );
+    let Limits {
+        fuel,
+        memory_bytes,
+        payload_bytes,
+        log_bytes,
+        response_bytes,
+        requests,
+    } = policy.limits;
     parts.extend(fuel.map(|fuel| format!("--fuel {fuel}")));
     let sizes = [
         ("--memory", memory_bytes),
@@ -275,7 +337,11 @@ fn policy_text(policy: &Policy) -> String {
         ("--log", log_bytes),
         ("--response", response_bytes),
     ];
-    parts.extend(sizes.iter().filter_map(|(option, bytes)| Some(format!("{option} {}B", (*bytes)?))));
+    parts.extend(
+        sizes
+            .iter()
+            .filter_map(|(option, bytes)| Some(format!("{option} {}B", (*bytes)?))),
+    );
     parts.extend(requests.map(|requests| format!("--requests {requests}")));
     if parts.is_empty() {
         parts.push("--nothing".to_owned());

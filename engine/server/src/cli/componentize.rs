@@ -23,7 +23,8 @@ pub(super) struct Options {
 /// Makes the component that the server would make of the same upload.
 pub(super) fn run(options: &Options, output: &mut Output) -> anyhow::Result<Outcome> {
     let module = input::read(&options.file)?;
-    let component = wasaga_host::componentize(module).with_context(|| options.file.display().to_string())?;
+    let component =
+        wasaga_host::componentize(module).with_context(|| options.file.display().to_string())?;
     let path = options.output.display();
     std::fs::write(&options.output, &component).with_context(|| path.to_string())?;
     match output.format() {

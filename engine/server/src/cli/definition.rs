@@ -46,7 +46,8 @@ impl Command {
                 let document = input::read(&file)?;
                 let name = match name {
                     Some(name) => name,
-                    None => own_name(&document).map_err(|why| Usage(format!("{}: {why}", file.display())))?,
+                    None => own_name(&document)
+                        .map_err(|why| Usage(format!("{}: {why}", file.display())))?,
                 };
                 let request = client
                     .request(Method::PUT, &["v1", "definitions", name.as_str()])
@@ -57,7 +58,10 @@ impl Command {
                     output.line(answer.text()?)?;
                 } else {
                     let applied: DefinitionVersion = answer.json()?;
-                    let version = output.paint(Tone::Strong, format!("{} v{}", applied.name, applied.version));
+                    let version = output.paint(
+                        Tone::Strong,
+                        format!("{} v{}", applied.name, applied.version),
+                    );
                     output.line(format!("{version}  {}", applied.digest))?;
                 }
             }
@@ -100,7 +104,8 @@ impl Command {
 
 /// The name that a document gives itself.
 fn own_name(document: &[u8]) -> Result<Name, String> {
-    let document: Value = serde_json::from_slice(document).map_err(|error| format!("is not JSON: {error}"))?;
+    let document: Value =
+        serde_json::from_slice(document).map_err(|error| format!("is not JSON: {error}"))?;
     match document.get("name") {
         Some(Value::String(name)) => Name::new(name).map_err(|error| error.to_string()),
         Some(_) => Err("its `name` is no string".to_owned()),
@@ -114,7 +119,10 @@ mod tests {
 
     #[test]
     fn a_document_without_a_name_says_how_to_give_one() {
-        assert_eq!(own_name(br#"{"name": "order"}"#).expect("a name").as_str(), "order");
+        assert_eq!(
+            own_name(br#"{"name": "order"}"#).expect("a name").as_str(),
+            "order"
+        );
         let error = own_name(b"{}").expect_err("no name");
         assert!(error.contains("--name"), "{error}");
         for wrong in [&b"[1"[..], br#"{"name": 3}"#, br#"{"name": "a b"}"#] {

@@ -34,7 +34,9 @@ pub(crate) struct Usage(pub(crate) String);
 
 /// The server cannot be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot reach the server at {server}: {reason}\nIs it running (`wasaga serve`)? Another one is named with --server or WASAGA_SERVER.")]
+#[error(
+    "cannot reach the server at {server}: {reason}\nIs it running (`wasaga serve`)? Another one is named with --server or WASAGA_SERVER."
+)]
 pub(crate) struct Unreachable {
     /// Its address.
     pub(crate) server: String,
@@ -64,9 +66,14 @@ impl Refused {
     /// Reads an answer. One that is no problem document, perhaps a proxy's, is shown as it is.
     pub(crate) fn read(status: reqwest::StatusCode, body: &[u8]) -> Self {
         let body = String::from_utf8_lossy(body).into_owned();
-        let problem = serde_json::from_str::<Self>(&body).ok().filter(|problem| !problem.title.is_empty());
+        let problem = serde_json::from_str::<Self>(&body)
+            .ok()
+            .filter(|problem| !problem.title.is_empty());
         let mut problem = problem.unwrap_or_else(|| Self {
-            title: status.canonical_reason().unwrap_or("an unexpected answer").to_owned(),
+            title: status
+                .canonical_reason()
+                .unwrap_or("an unexpected answer")
+                .to_owned(),
             detail: Some(body.trim().chars().take(MAX_SHOWN_CHARS).collect()),
             ..Self::default()
         });
@@ -83,13 +90,22 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail.as_deref().filter(|detail| !detail.is_empty()).unwrap_or(&self.title))?;
+        f.write_str(
+            self.detail
+                .as_deref()
+                .filter(|detail| !detail.is_empty())
+                .unwrap_or(&self.title),
+        )?;
         match self.code.as_str() {
             "" => write!(f, " ({})", self.status)?,
             code => write!(f, " ({} {code})", self.status)?,
         }
         for fault in &self.errors {
-            let pointer = if fault.pointer.is_empty() { "(whole document)" } else { &fault.pointer };
+            let pointer = if fault.pointer.is_empty() {
+                "(whole document)"
+            } else {
+                &fault.pointer
+            };
             write!(f, "\n  {pointer}: {}", fault.message)?;
         }
         Ok(())
@@ -109,7 +125,9 @@ pub(super) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match (output.format(), error.downcast_ref::<Refused>()) {
-        (Format::Json, Some(refused)) if !refused.body.is_empty() => output.error_as_is(&refused.body),
+        (Format::Json, Some(refused)) if !refused.body.is_empty() => {
+            output.error_as_is(&refused.body)
+        }
         _ => output.error(&format!("{error:#}")),
     }
     ExitCode::from(exit_code(error))
@@ -153,8 +171,14 @@ mod tests {
 
     #[test]
     fn each_kind_of_error_has_its_exit_code() {
-        let unreachable = Unreachable { server: "http://x".to_owned(), reason: "refused".to_owned() };
-        assert_eq!(exit_code(&anyhow::Error::new(unreachable).context("while watching")), 3);
+        let unreachable = Unreachable {
+            server: "http://x".to_owned(),
+            reason: "refused".to_owned(),
+        };
+        assert_eq!(
+            exit_code(&anyhow::Error::new(unreachable).context("while watching")),
+            3
+        );
         assert_eq!(exit_code(&Usage("no file".to_owned()).into()), 2);
         assert_eq!(exit_code(&Refused::default().into()), 1);
     }

@@ -57,7 +57,9 @@ pub(super) async fn follow(
                 failing.delay = (failing.delay * 2).min(MAX_DELAY);
             }
         }
-        let delay = failing.as_ref().map_or(FIRST_DELAY, |failing| failing.delay);
+        let delay = failing
+            .as_ref()
+            .map_or(FIRST_DELAY, |failing| failing.delay);
         tokio::time::sleep(delay).await;
     }
 }
@@ -70,14 +72,19 @@ struct Failing {
 
 impl Failing {
     fn new() -> Self {
-        Self { since: Instant::now(), delay: FIRST_DELAY / 2 }
+        Self {
+            since: Instant::now(),
+            delay: FIRST_DELAY / 2,
+        }
     }
 }
 
 /// Whether the same request may succeed a little later: nobody answers, or the server is going down.
 fn may_pass(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Unreachable>().is_some()
-        || error.downcast_ref::<Refused>().is_some_and(|refused| refused.status() == 503)
+        || error
+            .downcast_ref::<Refused>()
+            .is_some_and(|refused| refused.status() == 503)
 }
 
 async fn settled(client: &Client, id: &str) -> anyhow::Result<Option<(Saga, Answer)>> {
@@ -105,8 +112,12 @@ async fn read_stream(
     while let Some(piece) = bytes.next().await {
         let piece = piece.map_err(|error| client.unreachable(&error))?;
         for event in reader.feed(&piece)? {
-            let record: Record = serde_json::from_str(&event.data)
-                .with_context(|| format!("the server sent an event that this version of wasaga does not know: {}", event.data))?;
+            let record: Record = serde_json::from_str(&event.data).with_context(|| {
+                format!(
+                    "the server sent an event that this version of wasaga does not know: {}",
+                    event.data
+                )
+            })?;
             // A server that does not know where this client was starts from the beginning.
             if record.seq > *last_seq {
                 *last_seq = record.seq;

@@ -11,7 +11,9 @@ use super::error::Usage;
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).context("standard input")?;
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("standard input")?;
         Ok(bytes)
     } else {
         std::fs::read(path).map_err(|error| Usage(format!("{}: {error}", path.display())).into())
@@ -25,7 +27,8 @@ pub(super) fn json(argument: &str) -> anyhow::Result<serde_json::Value> {
         None if argument == "-" => ("standard input", read(Path::new("-"))?),
         None => ("--input", argument.as_bytes().to_vec()),
     };
-    serde_json::from_slice(&bytes).map_err(|error| Usage(format!("{name} is not JSON: {error}")).into())
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Usage(format!("{name} is not JSON: {error}")).into())
 }
 
 /// Splits `key=value` at the first `=`.
@@ -42,7 +45,10 @@ mod tests {
 
     #[test]
     fn a_value_may_contain_what_separates_it_from_its_key() {
-        assert_eq!(key_value("url=http://x/?a=b"), Ok(("url".to_owned(), "http://x/?a=b".to_owned())));
+        assert_eq!(
+            key_value("url=http://x/?a=b"),
+            Ok(("url".to_owned(), "http://x/?a=b".to_owned()))
+        );
         assert!(key_value("url").is_err());
         assert!(key_value("=x").is_err());
     }

@@ -17,7 +17,11 @@ pub(super) struct Live {
 impl Live {
     /// For a saga whose steps have these names.
     pub(super) fn new<'a>(steps: impl IntoIterator<Item = &'a str>) -> Self {
-        let width = steps.into_iter().map(|step| step.chars().count()).max().unwrap_or(0);
+        let width = steps
+            .into_iter()
+            .map(|step| step.chars().count())
+            .max()
+            .unwrap_or(0);
         Self { width }
     }
 
@@ -31,11 +35,23 @@ impl Live {
             Event::CompensationStarted { step, attempt } => {
                 output.transient(self.begun("…", step, "undoing", *attempt))
             }
-            Event::ActCompleted { step, attempt, metering, .. } => {
+            Event::ActCompleted {
+                step,
+                attempt,
+                metering,
+                ..
+            } => {
                 let text = format!("done  {}  {}", took(metering), nth(*attempt));
                 self.line(output, Tone::Good, "✓", step, &text)
             }
-            Event::ActFailed { step, attempt, failure, certainty, retry_at, .. } => {
+            Event::ActFailed {
+                step,
+                attempt,
+                failure,
+                certainty,
+                retry_at,
+                ..
+            } => {
                 let text = failed(failure, *certainty, *attempt, again(*retry_at, at));
                 let (tone, mark) = failure_mark(*retry_at);
                 self.line(output, tone, mark, step, &text)
@@ -44,11 +60,23 @@ impl Live {
                 let text = format!("{}: {}", failure.code, failure.message);
                 self.line(output, Tone::Bad, "✗", step, &text)
             }
-            Event::CompensationCompleted { step, attempt, metering, .. } => {
+            Event::CompensationCompleted {
+                step,
+                attempt,
+                metering,
+                ..
+            } => {
                 let text = format!("undone  {}  {}", took(metering), nth(*attempt));
                 self.line(output, Tone::Notable, "↩", step, &text)
             }
-            Event::CompensationFailed { step, attempt, failure, certainty, retry_at, .. } => {
+            Event::CompensationFailed {
+                step,
+                attempt,
+                failure,
+                certainty,
+                retry_at,
+                ..
+            } => {
                 let text = failed(failure, *certainty, *attempt, again(*retry_at, at));
                 let (tone, mark) = failure_mark(*retry_at);
                 self.line(output, tone, mark, step, &format!("not undone: {text}"))
@@ -58,15 +86,25 @@ impl Live {
                     SkipReason::NoEffect => "it changed nothing",
                     SkipReason::Definition => "its definition says so",
                 };
-                self.line(output, Tone::Faint, "·", step, &format!("needs no undo: {why}"))
+                self.line(
+                    output,
+                    Tone::Faint,
+                    "·",
+                    step,
+                    &format!("needs no undo: {why}"),
+                )
             }
-            Event::ActInterrupted { step, attempt } | Event::CompensationInterrupted { step, attempt } => {
+            Event::ActInterrupted { step, attempt }
+            | Event::CompensationInterrupted { step, attempt } => {
                 let text = format!("cut off by the engine's end, runs again  {}", nth(*attempt));
                 self.line(output, Tone::Notable, "↻", step, &text)
             }
             // Only what no step's line has said already.
             Event::SagaFailed { error, by } if error.step.is_none() => {
-                let by = by.as_ref().map(|by| format!(" (by {by})")).unwrap_or_default();
+                let by = by
+                    .as_ref()
+                    .map(|by| format!(" (by {by})"))
+                    .unwrap_or_default();
                 let text = format!("✗ {}: {}{by}", error.code, error.message);
                 output.line(output.paint(Tone::Bad, text))
             }
@@ -76,18 +114,42 @@ impl Live {
     }
 
     fn begun(&self, mark: &str, step: &StepPath, what: &str, attempt: u32) -> String {
-        format!("{mark} {:width$}  {what}  {}", step.as_str(), nth(attempt), width = self.width)
+        format!(
+            "{mark} {:width$}  {what}  {}",
+            step.as_str(),
+            nth(attempt),
+            width = self.width
+        )
     }
 
-    fn line(&self, output: &mut Output, tone: Tone, mark: &str, step: &StepPath, text: &str) -> std::io::Result<()> {
+    fn line(
+        &self,
+        output: &mut Output,
+        tone: Tone,
+        mark: &str,
+        step: &StepPath,
+        text: &str,
+    ) -> std::io::Result<()> {
         let step = format!("{:width$}", step.as_str(), width = self.width);
-        let text_tone = if tone == Tone::Good { Tone::Normal } else { tone };
-        output.line(format!("{} {step}  {}", output.paint(tone, mark), output.paint(text_tone, text)))
+        let text_tone = if tone == Tone::Good {
+            Tone::Normal
+        } else {
+            tone
+        };
+        output.line(format!(
+            "{} {step}  {}",
+            output.paint(tone, mark),
+            output.paint(text_tone, text)
+        ))
     }
 }
 
 fn failure_mark(retry_at: Option<Timestamp>) -> (Tone, &'static str) {
-    if retry_at.is_some() { (Tone::Notable, "↻") } else { (Tone::Bad, "✗") }
+    if retry_at.is_some() {
+        (Tone::Notable, "↻")
+    } else {
+        (Tone::Bad, "✗")
+    }
 }
 
 fn failed(failure: &Failure, certainty: Certainty, attempt: u32, again: String) -> String {
@@ -95,11 +157,18 @@ fn failed(failure: &Failure, certainty: Certainty, attempt: u32, again: String) 
         Certainty::Definite => "",
         Certainty::Uncertain => "  (uncertain)",
     };
-    format!("{}: {}{certainty}  {}{again}", failure.code, failure.message, nth(attempt))
+    format!(
+        "{}: {}{certainty}  {}{again}",
+        failure.code,
+        failure.message,
+        nth(attempt)
+    )
 }
 
 fn again(retry_at: Option<Timestamp>, now: Timestamp) -> String {
-    retry_at.map(|at| format!(", again in {}", length(at.since(now)))).unwrap_or_default()
+    retry_at
+        .map(|at| format!(", again in {}", length(at.since(now))))
+        .unwrap_or_default()
 }
 
 fn nth(attempt: u32) -> String {
@@ -114,7 +183,7 @@ fn took(metering: &Metering) -> String {
 pub(super) fn length(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1000.0;
     // What was measured in whole milliseconds shall not look finer than it is.
-    let is_finer = duration.subsec_micros() % 1000 != 0;
+    let is_finer = !duration.subsec_micros().is_multiple_of(1000);
     if ms < 10.0 && is_finer {
         format!("{ms:.1} ms")
     } else if ms < 1000.0 {

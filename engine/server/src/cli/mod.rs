@@ -78,7 +78,11 @@ enum Command {
 pub(crate) fn run(cli: Cli) -> ExitCode {
     // Whichever part makes the first HTTP client needs it; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let format = if cli.shared.json { Format::Json } else { Format::Text };
+    let format = if cli.shared.json {
+        Format::Json
+    } else {
+        Format::Text
+    };
     let mut output = Output::standard(format);
     match dispatch(cli, &mut output) {
         Ok(outcome) => outcome.into(),
@@ -89,8 +93,12 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<Outcome> {
     // The server takes all cores; a client waits most of the time.
     let runtime = match cli.command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
-        _ => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?,
+        _ => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?,
     };
     let server = cli.shared.server;
     runtime.block_on(async {

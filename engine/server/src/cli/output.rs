@@ -71,12 +71,19 @@ impl Cell {
     /// A text.
     pub(crate) fn new(text: impl Display) -> Self {
         let text = one_line(&text.to_string()).into_owned();
-        Self { text, tone: Tone::Normal, alignment: CellAlignment::Left }
+        Self {
+            text,
+            tone: Tone::Normal,
+            alignment: CellAlignment::Left,
+        }
     }
 
     /// A number, or another text that is read from its right end.
     pub(crate) fn right(text: impl Display) -> Self {
-        Self { alignment: CellAlignment::Right, ..Self::new(text) }
+        Self {
+            alignment: CellAlignment::Right,
+            ..Self::new(text)
+        }
     }
 
     /// The same text in a tone.
@@ -88,13 +95,23 @@ impl Cell {
 impl Output {
     /// Standard output, in colour if it is a terminal and `NO_COLOR` is not set.
     pub(crate) fn standard(format: Format) -> Self {
-        let medium = if io::stdout().is_terminal() { Medium::Terminal } else { Medium::Plain };
+        let medium = if io::stdout().is_terminal() {
+            Medium::Terminal
+        } else {
+            Medium::Plain
+        };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = match medium {
             Medium::Terminal if !no_color => Colour::On,
             _ => Colour::Off,
         };
-        Self { format, medium, colour, out: Box::new(io::stdout()), transient: false }
+        Self {
+            format,
+            medium,
+            colour,
+            out: Box::new(io::stdout()),
+            transient: false,
+        }
     }
 
     /// How answers are to be shown.
@@ -145,7 +162,9 @@ impl Output {
                 table.set_content_arrangement(ContentArrangement::Disabled);
             }
         }
-        let alignments = rows.first().map_or([CellAlignment::Left; N], |row| row.each_ref().map(|cell| cell.alignment));
+        let alignments = rows.first().map_or([CellAlignment::Left; N], |row| {
+            row.each_ref().map(|cell| cell.alignment)
+        });
         let mut titles = header.iter().zip(alignments);
         table.set_header(std::array::from_fn::<_, N, _>(|_| {
             let (title, alignment) = titles.next().unwrap_or((&"", CellAlignment::Left));
@@ -203,7 +222,11 @@ impl Output {
 
     /// Shows an error on standard error.
     pub(crate) fn error(&self, text: &str) {
-        let mark = if io::stderr().is_terminal() { self.paint(Tone::Bad, "error:") } else { "error:".to_owned() };
+        let mark = if io::stderr().is_terminal() {
+            self.paint(Tone::Bad, "error:")
+        } else {
+            "error:".to_owned()
+        };
         let text: Vec<Cow<'_, str>> = text.lines().map(one_line).collect();
         eprintln!("{mark} {}", text.join("\n"));
     }
@@ -271,7 +294,10 @@ pub(crate) mod tests {
 
     impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -282,7 +308,16 @@ pub(crate) mod tests {
     fn output(medium: Medium, colour: Colour) -> (Output, Written) {
         let written = Written::default();
         let out = Box::new(written.clone());
-        (Output { format: Format::Text, medium, colour, out, transient: false }, written)
+        (
+            Output {
+                format: Format::Text,
+                medium,
+                colour,
+                out,
+                transient: false,
+            },
+            written,
+        )
     }
 
     /// An output to a file or pipe, and what was written to it.
@@ -298,7 +333,10 @@ pub(crate) mod tests {
             [Cell::new("reserve").tone(Tone::Good), Cell::right(7)],
         ];
         output.table(["STEP", "ATTEMPTS"], rows).expect("written");
-        assert_eq!(written.text(), "STEP     ATTEMPTS\npay            12\nreserve         7\n");
+        assert_eq!(
+            written.text(),
+            "STEP     ATTEMPTS\npay            12\nreserve         7\n"
+        );
     }
 
     #[test]
@@ -333,7 +371,10 @@ pub(crate) mod tests {
     #[test]
     fn what_a_component_wrote_cannot_steer_the_terminal() {
         let (output, _) = plain();
-        assert_eq!(output.paint(Tone::Normal, "a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(
+            output.paint(Tone::Normal, "a\x1b[2Jb\nc"),
+            "a\\u{1b}[2Jb\\nc"
+        );
         assert_eq!(Cell::new("a\rb").text, "a\\rb");
     }
 }

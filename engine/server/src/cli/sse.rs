@@ -55,11 +55,18 @@ impl Reader {
     fn end_line(&mut self) -> Option<Event> {
         let bytes = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&bytes);
-        let line = if self.seen_first_line { &line } else { line.trim_start_matches('\u{feff}') };
+        let line = if self.seen_first_line {
+            &line
+        } else {
+            line.trim_start_matches('\u{feff}')
+        };
         self.seen_first_line = true;
         if line.is_empty() {
             let data = self.data.take()?;
-            return Some(Event { id: self.id.clone(), data });
+            return Some(Event {
+                id: self.id.clone(),
+                data,
+            });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
@@ -84,7 +91,10 @@ mod tests {
     use super::*;
 
     fn event(id: &str, data: &str) -> Event {
-        Event { id: Some(id.to_owned()), data: data.to_owned() }
+        Event {
+            id: Some(id.to_owned()),
+            data: data.to_owned(),
+        }
     }
 
     #[test]

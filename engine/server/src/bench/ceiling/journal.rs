@@ -18,16 +18,28 @@ const LEASE: Duration = Duration::from_hours(24);
 
 /// Writes the journals of sagas that have these turns, turn by turn in groups of [`GROUP`] sagas. What is
 /// counted is durable.
-pub(super) async fn sagas_per_s(dir: &Path, turns: &[Turn], duration: Duration) -> anyhow::Result<f64> {
+pub(super) async fn sagas_per_s(
+    dir: &Path,
+    turns: &[Turn],
+    duration: Duration,
+) -> anyhow::Result<f64> {
     let journal = SqliteJournal::open(dir).await?;
-    let fence = Fence { owner: OwnerId(Uuid::now_v7()), epoch: 1 };
+    let fence = Fence {
+        owner: OwnerId(Uuid::now_v7()),
+        epoch: 1,
+    };
     journal.register(fence.owner, now().after(LEASE)).await?;
     let begin = Instant::now();
     let mut sagas = 0;
     while begin.elapsed() < duration {
-        let group: Vec<SagaId> = (0..GROUP).map(|_| SagaId::from_uuid(Uuid::now_v7())).collect();
+        let group: Vec<SagaId> = (0..GROUP)
+            .map(|_| SagaId::from_uuid(Uuid::now_v7()))
+            .collect();
         for turn in turns {
-            let appends = group.iter().map(|saga| append(*saga, fence, turn)).collect();
+            let appends = group
+                .iter()
+                .map(|saga| append(*saga, fence, turn))
+                .collect();
             for appended in journal.append(appends).await? {
                 appended?;
             }
@@ -43,11 +55,17 @@ pub(super) async fn sagas_per_s(dir: &Path, turns: &[Turn], duration: Duration) 
 fn append(saga: SagaId, fence: Fence, turn: &Turn) -> Append {
     let state: &State = &turn.state;
     let status = state.status();
-    let (ownership, due_at) =
-        if status.is_settled() { (Ownership::Release, None) } else { (Ownership::Keep, Some(state.updated_at)) };
+    let (ownership, due_at) = if status.is_settled() {
+        (Ownership::Release, None)
+    } else {
+        (Ownership::Keep, Some(state.updated_at))
+    };
     Append {
         saga,
-        expected: turn.records.first().map_or(state.seq, |record| record.seq - 1),
+        expected: turn
+            .records
+            .first()
+            .map_or(state.seq, |record| record.seq - 1),
         fence,
         records: turn.records.clone(),
         logs: Vec::new(),

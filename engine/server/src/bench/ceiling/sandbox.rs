@@ -11,7 +11,11 @@ use wasaga_host::Host;
 use super::super::report::per_second;
 
 /// Makes the same calls again and again on all cores; a saga is all of them.
-pub(super) async fn sagas_per_s(host: Host, calls: Vec<Call>, duration: Duration) -> anyhow::Result<f64> {
+pub(super) async fn sagas_per_s(
+    host: Host,
+    calls: Vec<Call>,
+    duration: Duration,
+) -> anyhow::Result<f64> {
     let calls: Arc<[Call]> = calls.into();
     let begin = Instant::now();
     let mut workers = JoinSet::new();
@@ -32,7 +36,11 @@ async fn work(host: Host, calls: Arc<[Call]>, end: Instant) -> anyhow::Result<us
     while Instant::now() < end {
         for call in calls.iter() {
             if let Ended::Failed { failure, .. } = host.call(call, &policy).await.report.ended {
-                bail!("a call that must succeed failed: {}: {}", failure.code, failure.message);
+                bail!(
+                    "a call that must succeed failed: {}: {}",
+                    failure.code,
+                    failure.message
+                );
             }
         }
         sagas += 1;

@@ -96,7 +96,10 @@ impl Command {
                 return watch(client, &saga, Shows::Journal, output).await;
             }
             Self::List { filter, page } => {
-                let request = client.request(Method::GET, &["v1", "sagas"]).query(&filter).query(&page);
+                let request = client
+                    .request(Method::GET, &["v1", "sagas"])
+                    .query(&filter)
+                    .query(&page);
                 let answer = client.send(request).await?;
                 if output.format() == Format::Json {
                     output.line(answer.text()?)?;
@@ -112,7 +115,10 @@ impl Command {
                             Cell::new(show::tags(&saga.tags)),
                         ]
                     });
-                    output.table(["ID", "DEFINITION", "STATUS", "STARTED", "UPDATED", "TAGS"], rows)?;
+                    output.table(
+                        ["ID", "DEFINITION", "STATUS", "STARTED", "UPDATED", "TAGS"],
+                        rows,
+                    )?;
                     page.note_more(list.next_cursor.as_deref(), output);
                 }
             }
@@ -125,7 +131,9 @@ impl Command {
                 }
             }
             Self::Logs { id, page } => {
-                let answer = client.list(&["v1", "sagas", &id.to_string(), "logs"], &page).await?;
+                let answer = client
+                    .list(&["v1", "sagas", &id.to_string(), "logs"], &page)
+                    .await?;
                 if output.format() == Format::Json {
                     output.line(answer.text()?)?;
                 } else {
@@ -145,7 +153,10 @@ impl Command {
                     output.line(answer.text()?)?;
                 } else {
                     let saga: Saga = answer.json()?;
-                    output.line(format!("{id}  {}", output.paint(status_tone(saga.status), saga.status)))?;
+                    output.line(format!(
+                        "{id}  {}",
+                        output.paint(status_tone(saga.status), saga.status)
+                    ))?;
                 }
             }
         }
@@ -195,13 +206,19 @@ enum Shows {
     Outcome,
 }
 
-async fn watch(client: &Client, saga: &Saga, shows: Shows, output: &mut Output) -> anyhow::Result<Outcome> {
+async fn watch(
+    client: &Client,
+    saga: &Saga,
+    shows: Shows,
+    output: &mut Output,
+) -> anyhow::Result<Outcome> {
     let live = Live::new(saga.steps.iter().map(|step| step.step.as_str()));
     let format = output.format();
     if format == Format::Text {
         output.line(title(saga, output))?;
     }
-    let show = |record: &wasaga_core::Record, text: &str, output: &mut Output| match (format, shows) {
+    let show = |record: &wasaga_core::Record, text: &str, output: &mut Output| match (format, shows)
+    {
         (Format::Text, _) => live.show(record, output),
         (Format::Json, Shows::Journal) => output.line(text),
         (Format::Json, Shows::Outcome) => Ok(()),
@@ -212,7 +229,11 @@ async fn watch(client: &Client, saga: &Saga, shows: Shows, output: &mut Output) 
         (Format::Json, Shows::Journal) => {}
         (Format::Json, Shows::Outcome) => output.line(answer.text()?)?,
     }
-    Ok(if ended.status == Status::Completed { Outcome::Done } else { Outcome::NotCompleted })
+    Ok(if ended.status == Status::Completed {
+        Outcome::Done
+    } else {
+        Outcome::NotCompleted
+    })
 }
 
 async fn get(client: &Client, id: SagaId) -> anyhow::Result<Answer> {
@@ -220,7 +241,10 @@ async fn get(client: &Client, id: SagaId) -> anyhow::Result<Answer> {
 }
 
 fn title(saga: &Saga, output: &Output) -> String {
-    let definition = output.paint(Tone::Faint, format!("{} v{}", saga.definition, saga.version));
+    let definition = output.paint(
+        Tone::Faint,
+        format!("{} v{}", saga.definition, saga.version),
+    );
     format!("{}  {definition}", output.paint(Tone::Strong, saga.id))
 }
 
@@ -237,7 +261,10 @@ fn log_line(line: &LogLine, output: &Output) -> String {
     let at = output.paint(Tone::Faint, line.at);
     let level = output.paint(tone, format!("{level:6}"));
     let step = format!("{} {} #{}", line.step, line.direction, line.attempt);
-    format!("{at}  {level}  {step}  {}", output.paint(Tone::Normal, &line.message))
+    format!(
+        "{at}  {level}  {step}  {}",
+        output.paint(Tone::Normal, &line.message)
+    )
 }
 
 #[cfg(test)]

@@ -14,9 +14,14 @@ pub(super) fn saga(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
     output.line(title(saga, output))?;
     output.line(outcome(saga, output))?;
     if let Some(Waiting::Backoff { step, until }) = &saga.waiting {
-        output.line(format!("waits until {until} for the next attempt of {step}"))?;
+        output.line(format!(
+            "waits until {until} for the next attempt of {step}"
+        ))?;
     }
-    output.line(format!("steps    {} of {} done", saga.progress.done, saga.progress.total))?;
+    output.line(format!(
+        "steps    {} of {} done",
+        saga.progress.done, saga.progress.total
+    ))?;
     output.line(format!("started  {}", saga.created_at))?;
     output.line(format!("updated  {}", saga.updated_at))?;
     if !saga.tags.is_empty() {
@@ -26,7 +31,16 @@ pub(super) fn saga(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
     output.line(format!("context  {}", saga.context))?;
     output.line("")?;
     output.table(
-        ["STEP", "STATUS", "ATTEMPTS", "COMPONENT", "TIME", "FUEL", "UNDO", "ERROR"],
+        [
+            "STEP",
+            "STATUS",
+            "ATTEMPTS",
+            "COMPONENT",
+            "TIME",
+            "FUEL",
+            "UNDO",
+            "ERROR",
+        ],
         saga.steps.iter().map(row),
     )?;
     Ok(())
@@ -38,14 +52,21 @@ fn row(step: &Step) -> [Cell; 8] {
         None => step.component.to_string(),
     };
     let time = step.metering.map(|metering| {
-        length(std::time::Duration::try_from_secs_f64(metering.duration_ms / 1000.0).unwrap_or_default())
+        length(
+            std::time::Duration::try_from_secs_f64(metering.duration_ms / 1000.0)
+                .unwrap_or_default(),
+        )
     });
     let fuel = step.metering.map(|metering| metering.fuel.to_string());
     let undo = step.compensation.as_ref().map(|undo| match undo.attempts {
         0 | 1 => format!("{:?}", undo.status).to_lowercase(),
         attempts => format!("{:?} ({attempts} attempts)", undo.status).to_lowercase(),
     });
-    let error = step.compensation.as_ref().and_then(|undo| undo.error.as_ref()).or(step.error.as_ref());
+    let error = step
+        .compensation
+        .as_ref()
+        .and_then(|undo| undo.error.as_ref())
+        .or(step.error.as_ref());
     [
         Cell::new(&step.step),
         Cell::new(word(&step.status)).tone(step_tone(step.status)),
@@ -54,7 +75,11 @@ fn row(step: &Step) -> [Cell; 8] {
         Cell::right(time.unwrap_or_default()),
         Cell::right(fuel.unwrap_or_default()),
         Cell::new(undo.unwrap_or_default()),
-        Cell::new(error.map(|error| format!("{}: {}", error.code, error.message)).unwrap_or_default()),
+        Cell::new(
+            error
+                .map(|error| format!("{}: {}", error.code, error.message))
+                .unwrap_or_default(),
+        ),
     ]
 }
 
@@ -70,17 +95,35 @@ fn word(status: &impl serde::Serialize) -> String {
 pub(super) fn outcome(saga: &Saga, output: &Output) -> String {
     let status = output.paint(status_tone(saga.status), saga.status);
     let took = length(saga.updated_at.since(saga.created_at));
-    let took = if saga.status.is_settled() { format!(" after {took}") } else { String::new() };
-    let why = saga.error.as_ref().filter(|_| saga.status != Status::Completed).map(|error| {
-        let step = error.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
-        output.paint(Tone::Normal, format!(": {step}{}: {}", error.code, error.message))
-    });
+    let took = if saga.status.is_settled() {
+        format!(" after {took}")
+    } else {
+        String::new()
+    };
+    let why = saga
+        .error
+        .as_ref()
+        .filter(|_| saga.status != Status::Completed)
+        .map(|error| {
+            let step = error
+                .step
+                .as_ref()
+                .map(|step| format!("{step}: "))
+                .unwrap_or_default();
+            output.paint(
+                Tone::Normal,
+                format!(": {step}{}: {}", error.code, error.message),
+            )
+        });
     format!("{status}{took}{}", why.unwrap_or_default())
 }
 
 /// Labels, each as `key=value`.
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> String {
-    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    tags.iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -91,7 +134,8 @@ mod tests {
     use super::*;
 
     fn compensated() -> Saga {
-        let metering = json!({"fuel": 10_899, "memory_bytes": 1, "duration_ms": 1.24, "requests": 1});
+        let metering =
+            json!({"fuel": 10_899, "memory_bytes": 1, "duration_ms": 1.24, "requests": 1});
         serde_json::from_value(json!({
             "id": "01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f", "definition": "order", "version": 3,
             "status": "compensated", "tags": {"shop": "7"}, "input": {"order_id": "a"}, "context": {},
@@ -117,12 +161,38 @@ mod tests {
         let (mut output, written) = plain();
         saga(&compensated(), &mut output).expect("written");
         let text = written.text();
-        assert!(text.starts_with("01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f  order v3\n"), "{text}");
-        assert!(text.contains("compensated after 250 ms: pay: declined: no money\n"), "{text}");
+        assert!(
+            text.starts_with("01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f  order v3\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("compensated after 250 ms: pay: declined: no money\n"),
+            "{text}"
+        );
         assert!(text.contains("tags     shop=7\n"), "{text}");
-        let reserve = text.lines().find(|line| line.starts_with("reserve")).expect("a row");
+        let reserve = text
+            .lines()
+            .find(|line| line.starts_with("reserve"))
+            .expect("a row");
         let fields: Vec<&str> = reserve.split_whitespace().collect();
-        assert_eq!(fields, ["reserve", "compensated", "2", "inventory", "v7", "1.2", "ms", "10899", "completed"]);
-        assert!(text.lines().any(|line| line.starts_with("pay ") && line.contains("pending")), "{text}");
+        assert_eq!(
+            fields,
+            [
+                "reserve",
+                "compensated",
+                "2",
+                "inventory",
+                "v7",
+                "1.2",
+                "ms",
+                "10899",
+                "completed"
+            ]
+        );
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with("pay ") && line.contains("pending")),
+            "{text}"
+        );
     }
 }
