@@ -48,7 +48,9 @@ pub(super) async fn follow(
             Err(error) if !may_pass(&error) => return Err(error),
             Err(error) => {
                 let failing = failing.get_or_insert_with(|| {
-                    output.note(format!("lost the server ({error}), trying again"));
+                    let error = error.to_string();
+                    let what = error.lines().next().unwrap_or_default();
+                    output.note(format!("{what}; trying again"));
                     Failing::new()
                 });
                 if failing.since.elapsed() > GIVE_UP_AFTER {

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
-use comfy_table::{CellAlignment, ContentArrangement};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 use wasaga_core::{Status, StepStatus};
 
 /// How answers are shown.
@@ -58,6 +58,11 @@ pub(crate) struct Output {
     /// A line is shown that the next one takes the place of.
     transient: bool,
 }
+
+/// Tables are not fitted to terminals that are narrower, in columns.
+const MIN_WIDTH: u16 = 40;
+/// The last column's, which is broken into lines where a table is too wide.
+const MIN_LAST_WIDTH: u16 = 16;
 
 /// A field of a table.
 #[derive(Clone, Debug)]
@@ -155,7 +160,12 @@ impl Output {
         match self.medium {
             Medium::Terminal => {
                 table.load_style(UTF8_FULL_CONDENSED);
-                table.set_content_arrangement(ContentArrangement::Dynamic);
+                // Some terminals do not say how wide they are, or say 0.
+                let is_known = table.width().is_some_and(|columns| columns >= MIN_WIDTH);
+                table.set_content_arrangement(match is_known {
+                    true => ContentArrangement::Dynamic,
+                    false => ContentArrangement::Disabled,
+                });
             }
             Medium::Plain => {
                 table.load_style(NOTHING);
@@ -173,9 +183,21 @@ impl Output {
         for row in rows {
             table.add_row(row.map(|cell| self.framed(cell)));
         }
-        if self.medium == Medium::Plain {
-            for column in table.column_iter_mut() {
-                column.set_padding((0, 2));
+        match self.medium {
+            Medium::Plain => {
+                for column in table.column_iter_mut() {
+                    column.set_padding((0, 2));
+                }
+            }
+            // Only the last column is text that can be broken; an id in pieces cannot be copied.
+            Medium::Terminal => {
+                for (column, place) in table.column_iter_mut().zip(1..) {
+                    column.set_constraint(if place == N {
+                        ColumnConstraint::LowerBoundary(Width::Fixed(MIN_LAST_WIDTH))
+                    } else {
+                        ColumnConstraint::ContentWidth
+                    });
+                }
             }
         }
         self.clear_transient()?;
@@ -337,6 +359,17 @@ pub(crate) mod tests {
             written.text(),
             "STEP     ATTEMPTS\npay            12\nreserve         7\n"
         );
+    }
+
+    #[test]
+    fn no_id_is_broken_however_narrow_the_terminal() {
+        let id = "01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f";
+        let (mut terminal, written) = output(Medium::Terminal, Colour::Off);
+        let words = "a failure with many words ".repeat(20);
+        terminal
+            .table(["ID", "ERROR"], [[Cell::new(id), Cell::new(words)]])
+            .expect("written");
+        assert!(written.text().contains(id), "{}", written.text());
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn append(saga: SagaId, fence: Fence, turn: &Turn) -> Append {
             .first()
             .map_or(state.seq, |record| record.seq - 1),
         fence,
-        records: turn.records.clone(),
+        records: turn.records.clone().into(),
         logs: Vec::new(),
         head: Head {
             definition: state.definition.name.clone(),

@@ -111,14 +111,10 @@ impl Command {
                             Cell::new(format!("{} v{}", saga.definition, saga.version)),
                             Cell::new(saga.status).tone(status_tone(saga.status)),
                             Cell::new(saga.created_at),
-                            Cell::new(saga.updated_at),
                             Cell::new(show::tags(&saga.tags)),
                         ]
                     });
-                    output.table(
-                        ["ID", "DEFINITION", "STATUS", "STARTED", "UPDATED", "TAGS"],
-                        rows,
-                    )?;
+                    output.table(["ID", "DEFINITION", "STATUS", "STARTED", "TAGS"], rows)?;
                     page.note_more(list.next_cursor.as_deref(), output);
                 }
             }
