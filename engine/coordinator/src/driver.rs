@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use wasaga_core::{
     Call, Direction, Effect, Env, Input, LogLine, Record, SagaId, Starts, State, StepPath,
-    Timestamp, TransitionError, Turn, effects, transition,
+    StepState, Timestamp, TransitionError, Turn, effects, transition,
 };
 use wasaga_host::Called;
 use wasaga_journal::{Append, Claimed, Fence, Head, Ownership};
@@ -183,7 +183,14 @@ impl Driver {
         if turn.records.is_empty() && logs.is_empty() {
             return Ok(());
         }
-        let append = append(self.fence, self.state.seq, &turn, logs, idle);
+        let append = append(
+            self.fence,
+            self.state.seq,
+            &turn.state,
+            turn.records,
+            logs,
+            idle,
+        );
         let ownership = append.head.ownership;
         let due_at = append.head.due_at;
         let mut waits = COMMIT_BACKOFF.into_iter();
@@ -204,7 +211,7 @@ impl Driver {
         }
         self.ownership = ownership;
         self.state = turn.state;
-        committed(&self.engine, &self.state, turn.records);
+        committed(&self.engine, &self.state, append.records);
         if ownership == Ownership::Release
             && let Some(due_at) = due_at
         {
@@ -215,8 +222,14 @@ impl Driver {
 
     /// Lets go of a saga that rests.
     async fn release(&mut self) {
-        let turn = Turn::nothing(&self.state);
-        let append = append(self.fence, self.state.seq, &turn, Vec::new(), true);
+        let append = append(
+            self.fence,
+            self.state.seq,
+            &self.state,
+            Vec::new(),
+            Vec::new(),
+            true,
+        );
         let due_at = append.head.due_at;
         if self.engine.commits.commit(append).await.is_ok()
             && let Some(due_at) = due_at
@@ -239,16 +252,13 @@ impl Driver {
 pub(crate) fn append(
     fence: Fence,
     expected: u64,
-    turn: &Turn,
+    state: &State,
+    records: Vec<Record>,
     logs: Vec<LogLine>,
     idle: bool,
 ) -> Append {
-    let state = &turn.state;
     let status = state.status();
-    let calls = !idle
-        || effects(state)
-            .iter()
-            .any(|effect| matches!(effect, Effect::Call(_)));
+    let calls = !idle || state.steps.iter().any(StepState::is_running);
     let (ownership, due_at) = if status.is_settled() {
         (Ownership::Release, None)
     } else if calls {
@@ -262,7 +272,7 @@ pub(crate) fn append(
         saga: state.id,
         expected,
         fence,
-        records: turn.records.clone(),
+        records: records.into(),
         logs,
         head: Head {
             definition: state.definition.name.clone(),
@@ -286,7 +296,7 @@ fn next_look(state: &State) -> Timestamp {
     let backoff = state
         .steps
         .iter()
-        .filter_map(wasaga_core::StepState::backoff_until)
+        .filter_map(StepState::backoff_until)
         .min();
     match (backoff, state.wake_at()) {
         (Some(_), Some(at)) => at,
@@ -295,7 +305,7 @@ fn next_look(state: &State) -> Timestamp {
 }
 
 /// Tells everybody what became true.
-pub(crate) fn committed(engine: &Engine, state: &State, records: Vec<Record>) {
+pub(crate) fn committed(engine: &Engine, state: &State, records: Arc<[Record]>) {
     engine.metrics.recorded(&records);
     engine.hub.committed(state, records);
 }

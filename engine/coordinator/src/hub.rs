@@ -45,7 +45,7 @@ impl Hub {
     }
 
     /// Tells everybody what was committed.
-    pub(crate) fn committed(&self, state: &State, records: Vec<Record>) {
+    pub(crate) fn committed(&self, state: &State, records: Batch) {
         let watched = {
             let mut watchers = lock(&self.watchers);
             match watchers.get(&state.id) {
@@ -58,7 +58,7 @@ impl Hub {
             }
         };
         if let Some(sender) = watched {
-            let _ = sender.send(records.into());
+            let _ = sender.send(records);
         }
         if state.status().is_settled() {
             lock(&self.watchers).remove(&state.id);

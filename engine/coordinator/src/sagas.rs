@@ -111,7 +111,8 @@ impl Sagas {
             owner: engine.owner,
             epoch: 1,
         };
-        let append = driver::append(fence, 0, &turn, Vec::new(), true);
+        let append = driver::append(fence, 0, &turn.state, turn.records, Vec::new(), true);
+        let records = Arc::clone(&append.records);
         let due_at = append.head.due_at;
         let ownership = append.head.ownership;
         let again = Again {
@@ -135,7 +136,7 @@ impl Sagas {
             Err(error) => return Err(StartError::Commit(error.to_string())),
         }
         let state = turn.state;
-        driver::committed(engine, &state, turn.records);
+        driver::committed(engine, &state, records);
         match ownership {
             Ownership::Keep => {
                 let driver = Driver {

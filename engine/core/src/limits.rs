@@ -69,12 +69,22 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
         .map_err(|_| SizeError(text.chars().take(64).collect()))
 }
 
+/// Writes a size in the largest unit that leaves no remainder.
+fn write_size(bytes: u64) -> String {
+    for (unit, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] {
+        if bytes > 0 && bytes.trailing_zeros() >= shift {
+            return format!("{}{unit}", bytes >> shift);
+        }
+    }
+    format!("{bytes}B")
+}
+
 mod size {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     #[allow(clippy::ref_option, reason = "the signature that serde's `with` calls")]
     pub(super) fn serialize<S: Serializer>(bytes: &Option<u64>, out: S) -> Result<S::Ok, S::Error> {
-        bytes.map(|n| format!("{n}B")).serialize(out)
+        bytes.map(super::write_size).serialize(out)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
@@ -87,6 +97,13 @@ mod size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_written_in_the_largest_unit_that_fits() {
+        for text in ["0B", "1000B", "64KiB", "32MiB", "3GiB"] {
+            assert_eq!(write_size(parse_size(text).expect("a size")), text);
+        }
+    }
 
     #[test]
     fn limits_read_back_what_they_write() {

@@ -98,7 +98,7 @@ impl Store {
         saga.row.status = head.status;
         saga.row.updated_at = head.updated_at;
         saga.due_at = head.due_at;
-        saga.records.extend(records);
+        saga.records.extend(records.iter().cloned());
         saga.logs.extend(logs);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What goes into a store and what comes out of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub struct Append {
     /// The appender's right to append.
     pub fence: Fence,
     /// What happened, numbered from `expected + 1`. None, to change nothing but the head.
-    pub records: Vec<Record>,
+    pub records: Arc<[Record]>,
     /// What was logged since the last append.
     pub logs: Vec<LogLine>,
     /// The saga after these events.

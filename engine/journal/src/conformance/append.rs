@@ -17,7 +17,7 @@ pub async fn a_new_saga_is_read_back_as_it_was_written(fixture: Fixture) {
         .tag("customer", "user_1")
         .status(Status::Waiting)
         .created(900);
-    new.records = records(0, 3);
+    new.records = records(0, 3).into();
     made(journal, [new.clone()]).await;
     let row = journal
         .saga(new.saga)
@@ -37,7 +37,7 @@ pub async fn a_new_saga_is_read_back_as_it_was_written(fixture: Fixture) {
     assert_eq!(row, expected);
     assert_eq!(
         journal.records(new.saga, 0, 10).await.expect("records"),
-        new.records
+        new.records.to_vec()
     );
 }
 

@@ -82,7 +82,7 @@ pub(super) fn start(number: u64) -> Append {
             owner: ALICE,
             epoch: 1,
         },
-        records: records(0, 1),
+        records: records(0, 1).into(),
         logs: Vec::new(),
         head: Head {
             definition: name("order"),
@@ -103,7 +103,7 @@ impl Append {
         let expected = self.expected + self.records.len() as u64;
         Self {
             expected,
-            records: records(expected, count),
+            records: records(expected, count).into(),
             logs: Vec::new(),
             ..self.clone()
         }

@@ -16,7 +16,7 @@ pub async fn records_are_read_in_pages(fixture: Fixture) {
     let journal = &*fixture.journal;
     let count = u64::from(PAGE_LIMIT) + 5;
     let mut new = start(1);
-    new.records = records(0, count);
+    new.records = records(0, count).into();
     made(journal, [new.clone(), start(2)]).await;
     let read = |after, limit| journal.records(new.saga, after, limit);
     assert_eq!(read(0, 2).await.expect("records"), records(0, 2));
@@ -37,8 +37,9 @@ pub async fn what_an_event_holds_survives(fixture: Fixture) {
     let mut new = start(1)
         .tag("käse \"x\" '", "line\nbreak, \u{1F980}")
         .created(-1);
-    new.records[0].at = time(-62_135_596_800_000);
-    new.records[0].event = Event::SagaStarted {
+    let mut record = records(0, 1).remove(0);
+    record.at = time(-62_135_596_800_000);
+    record.event = Event::SagaStarted {
         definition: name("order"),
         version: u32::MAX,
         input: Arc::new(json!({
@@ -50,11 +51,12 @@ pub async fn what_an_event_holds_survives(fixture: Fixture) {
         tags: new.head.tags.clone(),
         deadline: Some(time(253_402_207_200_000)),
     };
+    new.records = [record].into();
     new.logs = vec![line("käse \u{0} \n'")];
     made(journal, [new.clone()]).await;
     assert_eq!(
         journal.records(new.saga, 0, 1).await.expect("records"),
-        new.records
+        new.records.to_vec()
     );
     assert_eq!(
         journal.logs(new.saga, first(1)).await.expect("logs").items,
