@@ -66,7 +66,7 @@ async fn orders_survive_kills_at_random_moments_with_each_effect_once() {
 /// Places an order: every fourth one is to fail at shipping.
 async fn place(server: Arc<RwLock<Server>>, index: usize) {
     let mut input = order_input(&format!("order-{index}"), "user_1", 1, 10.0);
-    input["fail_shipping"] = (index % 4 == 0).into();
+    input["fail_shipping"] = index.is_multiple_of(4).into();
     let id = uuid::Uuid::now_v7();
     let body = json!({"definition": "order", "input": input, "id": id});
     // Spread over the kills, so that there is always something on its way.
