@@ -68,7 +68,7 @@ fn start(number: u64) -> Append {
             owner: OWNER,
             epoch: 1,
         },
-        records: vec![Record { seq: 1, at, event }],
+        records: [Record { seq: 1, at, event }].into(),
         logs: Vec::new(),
         head: Head {
             definition,
@@ -102,7 +102,7 @@ async fn what_was_answered_is_there_after_a_new_start() {
 
     let second = journal(&dir).await;
     let records = second.records(saga(1), 0, 10).await.expect("records");
-    assert_eq!(records, start(1).records);
+    assert_eq!(records, *start(1).records);
     assert_eq!(
         second.blob(digest).await.expect("a blob").as_deref(),
         Some(&b"bytes"[..])
@@ -131,7 +131,7 @@ async fn what_was_answered_is_there_without_an_orderly_end() {
     let second = journal(&copy).await;
     assert_eq!(
         second.records(saga(1), 0, 10).await.expect("records"),
-        start(1).records
+        *start(1).records
     );
 }
 
@@ -313,7 +313,7 @@ async fn a_write_that_fails_leaves_nothing_and_the_next_one_is_made() {
     );
     assert_eq!(
         journal.records(saga(1), 0, 10).await.expect("records"),
-        start(1).records
+        *start(1).records
     );
 }
 
