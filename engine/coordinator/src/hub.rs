@@ -24,23 +24,13 @@ pub(crate) struct Hub {
 
 impl Hub {
     /// Waits for a saga's settled state. Ask before the saga may settle.
-    pub(crate) fn settled(&self, saga: SagaId) -> oneshot::Receiver<State> {
-        let (sender, receiver) = oneshot::channel();
-        let mut waiters = lock(&self.waiters);
-        let entry = waiters.entry(saga).or_default();
-        entry.retain(|waiter| !waiter.is_closed());
-        entry.push(sender);
-        receiver
-    }
-
-    /// Forgets waiters that have gone.
-    pub(crate) fn give_up(&self, saga: SagaId) {
-        let mut waiters = lock(&self.waiters);
-        if let Some(entry) = waiters.get_mut(&saga) {
-            entry.retain(|waiter| !waiter.is_closed());
-            if entry.is_empty() {
-                waiters.remove(&saga);
-            }
+    pub(crate) fn settled(self: &Arc<Self>, saga: SagaId) -> Settling {
+        let (sender, state) = oneshot::channel();
+        lock(&self.waiters).entry(saga).or_default().push(sender);
+        Settling {
+            hub: Arc::clone(self),
+            saga,
+            state,
         }
     }
 
@@ -81,6 +71,34 @@ impl Hub {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // The maps are whole after every statement made under the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A wait for a saga to settle.
+pub(crate) struct Settling {
+    hub: Arc<Hub>,
+    saga: SagaId,
+    state: oneshot::Receiver<State>,
+}
+
+impl Settling {
+    /// The settled state. `None` when nobody will say it any more.
+    pub(crate) async fn state(&mut self) -> Option<State> {
+        (&mut self.state).await.ok()
+    }
+}
+
+impl Drop for Settling {
+    /// Leaves nothing behind for a saga that does not settle.
+    fn drop(&mut self) {
+        self.state.close();
+        let mut waiters = lock(&self.hub.waiters);
+        if let Some(entry) = waiters.get_mut(&self.saga) {
+            entry.retain(|waiter| !waiter.is_closed());
+            if entry.is_empty() {
+                waiters.remove(&self.saga);
+            }
+        }
+    }
 }
 
 /// A saga's journal as it grows.

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `driver` | the loop around one saga in memory |
+//! | `opening` | a saga's first moments |
 //! | `commit` | the one writer that all sagas' events pass |
 //! | `claimer` | brings sagas that are due into memory: timers, recovery and the queue are one |
 //! | `residents` | the sagas in memory and how many there may be |
@@ -20,6 +21,7 @@ mod engine;
 mod error;
 mod hub;
 mod metrics;
+mod opening;
 mod residents;
 mod sagas;
 

@@ -10,9 +10,7 @@ use uuid::Uuid;
 use wasaga_core::{
     Env, Input, LogLine, Name, NewSaga, Problem, Record, SagaId, Starts, State, start, transition,
 };
-use wasaga_journal::{
-    Fence, JournalError, Made, Ownership, Page, PageRequest, Refusal, SagaFilter, SagaRow,
-};
+use wasaga_journal::{JournalError, Made, Page, PageRequest, Refusal, SagaFilter, SagaRow};
 
 use crate::clock;
 use crate::commit::CommitError;
@@ -20,7 +18,8 @@ use crate::config::Config;
 use crate::driver::{self, Driver};
 use crate::engine::Engine;
 use crate::error::{CommandError, ReadError, StartError};
-use crate::hub::Watch;
+use crate::hub::{Settling, Watch};
+use crate::opening::Opening;
 use crate::residents::{Answer, Command};
 
 /// How often a command is sent again because the saga moved between memory and disk meanwhile.
@@ -107,14 +106,6 @@ impl Sagas {
             wasaga_core::StartError::Input { problems } => StartError::Input { problems },
             wasaga_core::StartError::Fold(error) => StartError::Fold(error),
         })?;
-        let fence = Fence {
-            owner: engine.owner,
-            epoch: 1,
-        };
-        let append = driver::append(fence, 0, &turn.state, turn.records, Vec::new(), true);
-        let records = Arc::clone(&append.records);
-        let due_at = append.head.due_at;
-        let ownership = append.head.ownership;
         let again = Again {
             id,
             definition: &request.definition,
@@ -122,40 +113,21 @@ impl Sagas {
             input: &input,
             tags: &tags,
         };
-        let Some(seat) = engine.residents.seat_new(id) else {
-            return self.started_before(again, wait).await;
-        };
         let settled = wait.map(|_| engine.hub.settled(id));
-        match engine.commits.commit(append).await {
-            Ok(()) => {}
-            Err(CommitError::Refused(Refusal::Exists { .. })) => {
-                drop(seat);
+        let opening = Opening {
+            engine: Arc::clone(engine),
+            turn,
+            seat: engine.residents.seat_new(id),
+            permit: room,
+        };
+        let state = match opening.spawn().await {
+            Ok(Ok(state)) => state,
+            Ok(Err(CommitError::Refused(Refusal::Exists { .. }))) => {
                 return self.started_before(again, wait).await;
             }
-            Err(CommitError::Closed) => return Err(StartError::ShuttingDown),
-            Err(error) => return Err(StartError::Commit(error.to_string())),
-        }
-        let state = turn.state;
-        driver::committed(engine, &state, records);
-        match ownership {
-            Ownership::Keep => {
-                let driver = Driver {
-                    engine: Arc::clone(engine),
-                    state: state.clone(),
-                    fence,
-                    seat,
-                    _permit: room,
-                    ownership,
-                };
-                engine.drivers.spawn(driver.run());
-            }
-            Ownership::Release => {
-                drop(seat);
-                if let Some(due_at) = due_at {
-                    engine.alarm.set(due_at);
-                }
-            }
-        }
+            Ok(Err(CommitError::Closed)) | Err(_) => return Err(StartError::ShuttingDown),
+            Ok(Err(error)) => return Err(StartError::Commit(error.to_string())),
+        };
         let state = match (wait, settled) {
             (Some(wait), Some(settled)) => self.wait(state, wait, settled).await?,
             _ => state,
@@ -303,16 +275,15 @@ impl Sagas {
         &self,
         state: State,
         wait: Duration,
-        settled: oneshot::Receiver<State>,
+        mut settled: Settling,
     ) -> Result<State, ReadError> {
         let id = state.id;
         tokio::select! {
             biased;
-            Ok(state) = settled => return Ok(state),
+            Some(state) = settled.state() => return Ok(state),
             () = tokio::time::sleep(wait) => {}
             () = self.0.stopping.cancelled() => {}
         }
-        self.0.hub.give_up(id);
         Ok(self.get(id).await?.unwrap_or(state))
     }
 

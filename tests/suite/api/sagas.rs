@@ -82,6 +82,25 @@ async fn the_same_id_and_body_again_is_the_same_saga_and_another_body_a_conflict
 }
 
 #[tokio::test]
+async fn the_same_start_many_times_at_once_is_one_saga() {
+    let server = server().await;
+    let mut body = start(1);
+    body["id"] = json!(uuid::Uuid::now_v7());
+    let starts = (0..20).map(|_| server.post("/v1/sagas?wait=60s", &body));
+    let answers = futures::future::join_all(starts).await;
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    let found = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!((made, found), (1, 19), "{answers:#?}");
+    let id = body["id"].as_str().unwrap();
+    let events = server.events(id).await;
+    let acts = events
+        .iter()
+        .filter(|event| event["type"] == "act_started")
+        .count();
+    assert_eq!(acts, 1, "{events:#?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_says_why_and_is_not_there_afterwards() {
     let server = server().await;
     let unknown = json!({"definition": "nothing", "input": {}});

@@ -13,7 +13,6 @@ use wasaga_journal::Made;
 
 use crate::api::Api;
 use crate::api::extract::{Json, Query};
-use crate::api::guard::to_the_end;
 use crate::api::problem::{Refused, sentence};
 use crate::wire::{Code, Saga, StartSaga};
 
@@ -79,8 +78,7 @@ pub(crate) async fn start_saga(
         tags,
     };
     let wait = query.wait.map(|wait| wait.0.min(api.limits.max_wait));
-    let started =
-        to_the_end(async move { api.coordinator.sagas().start(request, wait).await }).await??;
+    let started = api.coordinator.sagas().start(request, wait).await?;
     let body = axum::Json(Saga::from(&started.state));
     let place = [(header::LOCATION, format!("/v1/sagas/{}", started.state.id))];
     let status = if wait.is_some() && !started.state.status().is_settled() {

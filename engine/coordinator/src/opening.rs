@@ -1,0 +1,83 @@
+//! A saga's first moments: stored, then driven if there is room for it.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use wasaga_core::{State, Turn};
+use wasaga_journal::{Fence, Ownership};
+
+use crate::commit::CommitError;
+use crate::driver::{self, Driver};
+use crate::engine::Engine;
+use crate::residents::{Permit, Seat};
+
+/// A saga that is to be stored for the first time.
+pub(crate) struct Opening {
+    pub(crate) engine: Arc<Engine>,
+    /// How it begins.
+    pub(crate) turn: Turn,
+    /// Its place in memory. `None` when another opening of the same saga has it: only one of them
+    /// will be stored, and if it is this one, the other leaves.
+    pub(crate) seat: Option<Seat>,
+    /// Room to be driven at once.
+    pub(crate) permit: Option<Permit>,
+}
+
+impl Opening {
+    /// Stores the saga, answers, and drives it. In a task of its own: whoever asked may go away at
+    /// any moment, and a saga that is stored has to be driven.
+    pub(crate) fn spawn(self) -> oneshot::Receiver<Result<State, CommitError>> {
+        let (stored, answer) = oneshot::channel();
+        let drivers = self.engine.drivers.clone();
+        drivers.spawn(self.run(stored));
+        answer
+    }
+
+    async fn run(self, stored: oneshot::Sender<Result<State, CommitError>>) {
+        let Self {
+            engine,
+            turn,
+            seat,
+            permit,
+        } = self;
+        let fence = Fence {
+            owner: engine.owner,
+            epoch: 1,
+        };
+        let state = turn.state;
+        let append = driver::append(fence, 0, &state, turn.records, Vec::new(), true);
+        let records = Arc::clone(&append.records);
+        let (ownership, due_at) = (append.head.ownership, append.head.due_at);
+        if let Err(error) = engine.commits.commit(append).await {
+            // Whoever asks again finds the place free.
+            drop(seat);
+            let _ = stored.send(Err(error));
+            return;
+        }
+        driver::committed(&engine, &state, records);
+        let _ = stored.send(Ok(state.clone()));
+        match ownership {
+            Ownership::Keep => {
+                let seat = match seat {
+                    Some(seat) => seat,
+                    None => engine.residents.seat(state.id).await,
+                };
+                let driver = Driver {
+                    engine,
+                    state,
+                    fence,
+                    seat,
+                    _permit: permit,
+                    ownership,
+                };
+                driver.run().await;
+            }
+            Ownership::Release => {
+                drop(seat);
+                if let Some(due_at) = due_at {
+                    engine.alarm.set(due_at);
+                }
+            }
+        }
+    }
+}
