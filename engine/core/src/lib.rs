@@ -21,6 +21,7 @@ pub mod effect;
 pub mod event;
 pub mod expression;
 pub mod id;
+pub mod json;
 pub mod limits;
 pub mod log;
 pub mod retry;
