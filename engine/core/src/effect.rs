@@ -67,7 +67,7 @@ pub fn effects(state: &State) -> Vec<Effect> {
 }
 
 fn call(state: &State, step: &StepState) -> Option<Call> {
-    let definition = state.definition.step(step.path.as_str())?;
+    let definition = state.definition.step_at(&step.path)?;
     let (direction, attempt) = if step.act == Act::Running {
         (Direction::Act, step.attempts)
     } else if step.compensation.progress == CompensationProgress::Running {

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// Namespace of the idempotency keys, itself a UUIDv5 of the word `wasaga` in the DNS namespace.
-const KEY_NAMESPACE: Uuid = Uuid::from_u128(0x0c6e_5a3e_53c1_5d7b_8f0e_9d8c_6a1b_2f47);
+const KEY_NAMESPACE: Uuid = Uuid::from_u128(0x91c7_635f_67d0_53d1_911c_8f60_71ff_ee99);
 
 /// Identifies a saga: a UUIDv7, so ids sort by the time at which sagas were started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -284,6 +284,11 @@ mod tests {
         assert_ne!(key, idempotency_key(saga, &pay, Direction::Compensate));
         assert_ne!(key, idempotency_key(saga, &ship, Direction::Act));
         assert_ne!(key, idempotency_key(other, &pay, Direction::Act));
+    }
+
+    #[test]
+    fn keys_have_a_namespace_of_their_own() {
+        assert_eq!(KEY_NAMESPACE, Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"wasaga"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use self::problem::{Invalid, Problem};
 pub use self::step::{CompensateFailed, CompensationPolicy, Step};
 
-use crate::id::{Digest, Name};
+use crate::id::{Digest, Name, StepPath};
 use crate::schema::Schema;
 
 /// Most nodes of a definition.
@@ -54,7 +54,19 @@ impl Definition {
     /// # Errors
     /// Every problem of the document, each with a JSON pointer to its place.
     pub fn parse(name: &Name, document: &Value) -> Result<Self, Invalid> {
-        parse::definition(name, document)
+        parse::definition(name, document, &|_| true)
+    }
+
+    /// Reads a definition that is new: a component that nobody `knows` is a problem too.
+    ///
+    /// # Errors
+    /// Every problem of the document, each with a JSON pointer to its place.
+    pub fn check(
+        name: &Name,
+        document: &Value,
+        knows: &dyn Fn(&Name) -> bool,
+    ) -> Result<Self, Invalid> {
+        parse::definition(name, document, knows)
     }
 
     /// Identifies the content: documents that differ in nothing but white space and the order of
@@ -72,9 +84,10 @@ impl Definition {
         })
     }
 
-    /// The step of that name.
+    /// The step that stands at a path.
     #[must_use]
-    pub fn step(&self, name: &str) -> Option<&Step> {
-        self.steps().find(|step| step.name.as_str() == name)
+    pub fn step_at(&self, path: &StepPath) -> Option<&Step> {
+        self.steps()
+            .find(|step| step.name.as_str() == path.as_str())
     }
 }

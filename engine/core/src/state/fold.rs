@@ -133,16 +133,17 @@ impl State {
                     previous,
                 },
             ) => {
-                if self.step(step).is_none() {
-                    self.steps.push(StepState::reached(step.clone(), at));
+                match self.step(step) {
+                    Some(state) => {
+                        let waits = matches!(state.act, Act::Backoff { .. });
+                        if !waits || *attempt != state.attempts + 1 {
+                            return Err(state.words());
+                        }
+                    }
+                    None if *attempt == 1 => self.steps.push(StepState::reached(step.clone(), at)),
+                    None => return Err(format!("for step `{step}`, which was not reached")),
                 }
                 let state = self.step_mut(step)?;
-                let fresh = state.attempts == 0 && state.finished_at.is_none();
-                if !(fresh || matches!(state.act, Act::Backoff { .. }))
-                    || *attempt != state.attempts + 1
-                {
-                    return Err(state.words());
-                }
                 state.act = Act::Running;
                 state.attempts = *attempt;
                 state.pin = Some(pin.clone());
@@ -292,9 +293,22 @@ impl State {
                 state.compensation.progress = Progress::Skipped(*reason);
                 state.compensation.finished_at = Some(at);
             }
-            (Phase::Forward, Event::SagaCompleted) => self.phase = Phase::Completed,
-            (Phase::Backward, Event::SagaCompensated) => self.phase = Phase::Compensated,
-            (Phase::Backward, Event::SagaStuck) => self.phase = Phase::Stuck,
+            (Phase::Forward, Event::SagaCompleted) => {
+                self.every(|step| matches!(step.act, Act::Completed { .. }))?;
+                self.phase = Phase::Completed;
+            }
+            (Phase::Backward, Event::SagaCompensated) => {
+                self.every(|step| match step.compensation.progress {
+                    Progress::Completed | Progress::Skipped(_) => true,
+                    Progress::None => step.attempts == 0,
+                    Progress::Running | Progress::Backoff { .. } | Progress::Failed => false,
+                })?;
+                self.phase = Phase::Compensated;
+            }
+            (Phase::Backward, Event::SagaStuck) => {
+                self.every(|step| !step.is_running() && step.backoff_until().is_none())?;
+                self.phase = Phase::Stuck;
+            }
             (
                 Phase::Forward
                 | Phase::Backward
@@ -305,6 +319,14 @@ impl State {
             ) => return Err(format!("while the saga is {}", self.status())),
         }
         Ok(())
+    }
+
+    /// Checks that something holds for every step that was reached.
+    fn every(&self, holds: impl Fn(&StepState) -> bool) -> Result<(), String> {
+        match self.steps.iter().find(|step| !holds(step)) {
+            Some(step) => Err(step.words()),
+            None => Ok(()),
+        }
     }
 
     fn step_mut(&mut self, path: &StepPath) -> Result<&mut StepState, String> {

@@ -114,6 +114,27 @@ impl State {
             .min()
     }
 
+    /// When somebody has to look at the saga if nobody does: at once while calls run or the next
+    /// step could start, at the next timer while it waits for one, never once it is settled.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        if self.status().is_settled() {
+            return None;
+        }
+        let waits = self.steps.iter().any(|step| step.backoff_until().is_some());
+        if waits && !self.is_calling() {
+            self.wake_at()
+        } else {
+            Some(self.updated_at)
+        }
+    }
+
+    /// Whether a call runs, as far as the journal knows.
+    #[must_use]
+    pub fn is_calling(&self) -> bool {
+        self.steps.iter().any(StepState::is_running)
+    }
+
     /// Results of the completed steps by name, for expressions.
     #[must_use]
     pub fn results(&self) -> HashMap<String, Arc<Value>> {

@@ -68,7 +68,7 @@ impl Turn {
         let policy = self
             .state
             .definition
-            .step(step.path.as_str())
+            .step_at(&step.path)
             .map(|step| step.compensate.failed);
         match (policy.unwrap_or_default(), step.evidence) {
             (CompensateFailed::Always, _) | (CompensateFailed::Auto, Evidence::Possible) => {

@@ -17,6 +17,7 @@ use crate::call::Report;
 use crate::definition::{Definition, Problem};
 use crate::event::{Event, Record};
 use crate::id::{Digest, Name, SagaId, StepPath};
+use crate::json;
 use crate::state::{FoldError, Phase, SagaError, State, Status};
 use crate::time::Timestamp;
 
@@ -161,6 +162,9 @@ pub fn start(
     saga: NewSaga,
     env: &Env<'_>,
 ) -> Result<Turn, StartError> {
+    json::check_depth(&saga.input).map_err(|message| StartError::Input {
+        problems: vec![Problem::new("", message)],
+    })?;
     if let Some(schema) = &definition.input_schema {
         schema
             .check(&saga.input)

@@ -56,17 +56,15 @@ impl Turn {
             path,
             previous,
         } = ready;
-        let event = match self.state.step(&path) {
+        let before = self.state.step(&path);
+        let event = match before.and_then(|step| Some((step, step.pin.as_ref()?))) {
             // Retries keep version and arguments: an attempt is the same call once more.
-            Some(reached) => match &reached.pin {
-                Some(pin) => Event::ActStarted {
-                    attempt: reached.attempts + 1,
-                    pin: pin.clone(),
-                    arguments: Arc::clone(&reached.arguments),
-                    previous: reached.previous.clone(),
-                    step: path,
-                },
-                None => return Ok(()),
+            Some((before, pin)) => Event::ActStarted {
+                attempt: before.attempts + 1,
+                pin: pin.clone(),
+                arguments: Arc::clone(&before.arguments),
+                previous: before.previous.clone(),
+                step: path,
             },
             None => match self.first_attempt(step, path.clone(), previous, env) {
                 Ok(event) => event,
@@ -192,7 +190,7 @@ impl Turn {
         failures: u32,
         direction: Direction,
     ) -> Option<Timestamp> {
-        let step = self.state.definition.step(path.as_str())?;
+        let step = self.state.definition.step_at(path)?;
         let policy = match direction {
             // Once the saga goes backward there is no next attempt of an act.
             Direction::Act if self.state.phase != Phase::Forward => return None,

@@ -13,24 +13,39 @@ use self::fields::Fields;
 use self::policy::Defaults;
 use super::{Definition, Invalid, MAX_NODES, Node, Problem, Sequence};
 use crate::id::Name;
+use crate::json::check_depth;
 use crate::schema::Schema;
 
 /// The kinds of entries that `steps` may have.
 const KINDS: [&str; 1] = ["step"];
 
 /// What is known while a document is read.
-struct Reader {
+struct Reader<'a> {
+    /// Whether somebody uploaded a component.
+    knows: &'a dyn Fn(&Name) -> bool,
     problems: Vec<Problem>,
     names: HashSet<Name>,
     nodes: usize,
 }
 
-pub(super) fn definition(name: &Name, document: &Value) -> Result<Definition, Invalid> {
+pub(super) fn definition(
+    name: &Name,
+    document: &Value,
+    knows: &dyn Fn(&Name) -> bool,
+) -> Result<Definition, Invalid> {
     let mut reader = Reader {
+        knows,
         problems: Vec::new(),
         names: HashSet::new(),
         nodes: 0,
     };
+    if let Err(message) = check_depth(document) {
+        // Nothing else is looked at: what reads it goes as deep as it does.
+        reader.problem("", message);
+        return Err(Invalid {
+            problems: reader.problems,
+        });
+    }
     let mut parts = None;
     if let Some(mut fields) = Fields::new(document, "", &mut reader.problems) {
         if let Some(own) = fields.name("name", &mut reader.problems)
@@ -77,7 +92,7 @@ pub(super) fn definition(name: &Name, document: &Value) -> Result<Definition, In
     }
 }
 
-impl Reader {
+impl Reader<'_> {
     fn problem(&mut self, pointer: &str, message: String) {
         self.problems.push(Problem::new(pointer, message));
     }

@@ -6,7 +6,7 @@ use super::policy::{Defaults, Policy};
 use crate::definition::{CompensateFailed, CompensationPolicy, Problem, Step};
 use crate::expression::Template;
 
-impl Reader {
+impl Reader<'_> {
     pub(super) fn step(&mut self, fields: &mut Fields<'_>, defaults: &Defaults) -> Option<Step> {
         let problems = &mut self.problems;
         let name = fields.name("step", problems);
@@ -17,6 +17,12 @@ impl Reader {
             ));
         }
         let component = fields.name("component", problems);
+        if let Some(component) = &component
+            && !(self.knows)(component)
+        {
+            let message = format!("there is no component `{component}`: upload it first");
+            problems.push(Problem::new(fields.place("component"), message));
+        }
         let action = fields.name("action", problems);
         let place = fields.place("arguments");
         let arguments = match fields.take("arguments") {

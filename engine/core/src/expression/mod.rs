@@ -1,5 +1,8 @@
 //! Values in a definition that are computed: `{"$cel": "…"}` in the Common Expression Language.
 
+mod convert;
+mod loops;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -7,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use cel::{Context, Env, Program};
 use serde_json::Value;
 
+use self::convert::{Budget, to_cel};
 use crate::definition::Problem;
 
 /// The key that marks a value as an expression.
@@ -60,6 +64,13 @@ impl Expression {
         let program = ENV
             .compile(source)
             .map_err(|error| format!("`{source}` is not a CEL expression: {error}"))?;
+        let depth = loops::depth(program.expression());
+        if depth > loops::MAX_DEPTH {
+            return Err(format!(
+                "`{source}` nests {depth} loops; the most is {}: compute that in a step",
+                loops::MAX_DEPTH
+            ));
+        }
         Ok(Self {
             source: source.into(),
             program: Arc::new(program),
@@ -69,26 +80,47 @@ impl Expression {
     /// Computes the expression's value.
     ///
     /// # Errors
-    /// When a name or key is missing, types do not fit, or the value has no JSON form.
+    /// When a name or key is missing, types do not fit, or the value is too large or has no JSON
+    /// form.
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Value, EvaluationError> {
+        self.compute(&scope.variables(), &mut Budget::new())
+    }
+
+    fn compute(&self, variables: &Context, budget: &mut Budget) -> Result<Value, EvaluationError> {
         let failed = |reason: String| EvaluationError {
             expression: Arc::clone(&self.source),
             reason,
         };
+        let value = self
+            .program
+            .execute(variables)
+            .map_err(|error| failed(bounded(&error.to_string())))?;
+        budget.to_json(&value).map_err(failed)
+    }
+}
+
+impl Scope<'_> {
+    /// What CEL sees.
+    fn variables(&self) -> Context<'static, 'static> {
         let mut context = Context::with_env(Arc::clone(&ENV));
-        context.add_variable_from_value("input", to_cel(scope.input));
-        context.add_variable_from_value("context", to_cel(scope.context));
-        let steps: HashMap<String, cel::Value> = scope
+        context.add_variable_from_value("input", to_cel(self.input));
+        context.add_variable_from_value("context", to_cel(self.context));
+        let steps: HashMap<String, cel::Value> = self
             .steps
             .iter()
             .map(|(name, result)| (name.clone(), to_cel(result)))
             .collect();
         context.add_variable_from_value("steps", steps);
-        let value = self
-            .program
-            .execute(&context)
-            .map_err(|error| failed(error.to_string()))?;
-        value.json().map_err(|error| failed(error.to_string()))
+        context
+    }
+}
+
+/// An error of CEL shows the values it is about, whatever their size.
+fn bounded(text: &str) -> String {
+    const MAX_CHARS: usize = 300;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -182,46 +214,26 @@ impl Template {
     pub fn evaluate(&self, scope: Scope<'_>) -> Result<Arc<Value>, EvaluationError> {
         match self {
             Self::Literal(value) => Ok(Arc::clone(value)),
-            _ => self.compute(scope).map(Arc::new),
+            _ => self
+                .compute(&scope.variables(), &mut Budget::new())
+                .map(Arc::new),
         }
     }
 
-    fn compute(&self, scope: Scope<'_>) -> Result<Value, EvaluationError> {
+    fn compute(&self, variables: &Context, budget: &mut Budget) -> Result<Value, EvaluationError> {
         match self {
             Self::Literal(value) => Ok(Value::clone(value)),
-            Self::Computed(expression) => expression.evaluate(scope),
+            Self::Computed(expression) => expression.compute(variables, budget),
             Self::Array(items) => items
                 .iter()
-                .map(|item| item.compute(scope))
+                .map(|item| item.compute(variables, budget))
                 .collect::<Result<_, _>>()
                 .map(Value::Array),
             Self::Object(fields) => fields
                 .iter()
-                .map(|(name, field)| Ok((name.clone(), field.compute(scope)?)))
+                .map(|(name, field)| Ok((name.clone(), field.compute(variables, budget)?)))
                 .collect::<Result<_, _>>()
                 .map(Value::Object),
-        }
-    }
-}
-
-/// JSON as CEL sees it. Whole numbers become `int` where they fit: CEL's `uint`, which JSON's
-/// positive numbers would map to, cannot be mixed with literals such as `1` in arithmetic.
-fn to_cel(value: &Value) -> cel::Value {
-    match value {
-        Value::Null => cel::Value::Null,
-        Value::Bool(flag) => cel::Value::Bool(*flag),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => cel::Value::Int(whole),
-            None => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
-        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(to_cel).collect())),
-        Value::Object(fields) => {
-            let fields: HashMap<String, cel::Value> = fields
-                .iter()
-                .map(|(name, field)| (name.clone(), to_cel(field)))
-                .collect();
-            fields.into()
         }
     }
 }
@@ -280,5 +292,43 @@ mod tests {
         let _ = Template::parse(&value, "/x", &mut problems);
         let places: Vec<_> = problems.iter().map(|p| p.pointer.as_str()).collect();
         assert_eq!(places, ["/x/a~1b/$cel", "/x/c", "/x/d"]);
+    }
+
+    #[test]
+    fn loops_may_walk_a_list_of_lists_and_no_deeper() {
+        assert!(Expression::parse("input.a.all(x, x.b.exists(y, y > 1))").is_ok());
+        assert!(Expression::parse("input.a.map(x, x).filter(y, y).map(z, z)").is_ok());
+        let error = Expression::parse("input.a.map(x, x.map(y, y.map(z, z)))").expect_err("3 deep");
+        assert!(error.contains("3 loops"), "{error}");
+    }
+
+    #[test]
+    fn a_short_expression_cannot_make_a_huge_value() {
+        let big = "x".repeat(100_000);
+        let expression = format!("[{}]", vec!["input.big"; 50].join(","));
+        let scope = Scope {
+            input: &json!({ "big": big }),
+            context: &json!({}),
+            steps: &HashMap::new(),
+        };
+        let error = Expression::parse(&expression)
+            .expect("CEL")
+            .evaluate(scope)
+            .expect_err("5 MB");
+        assert!(error.reason.contains("larger"), "{error}");
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_a_large_value() {
+        let scope = Scope {
+            input: &json!({ "big": vec![7; 10_000] }),
+            context: &json!({}),
+            steps: &HashMap::new(),
+        };
+        let error = Expression::parse("input.big + 'x'")
+            .expect("CEL")
+            .evaluate(scope)
+            .expect_err("types");
+        assert!(error.reason.len() < 1_500, "{} bytes", error.reason.len());
     }
 }
