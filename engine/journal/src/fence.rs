@@ -1,7 +1,7 @@
 //! The rule by which an append is admitted, the same in every store.
 
 use crate::error::Refusal;
-use crate::model::{Append, OwnerId, Ownership};
+use crate::model::{Append, Fence, OwnerId, Ownership};
 
 /// What of a stored saga decides on an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +14,16 @@ pub(crate) struct Standing {
     pub(crate) epoch: u64,
 }
 
+impl Standing {
+    /// Whether whoever shows this fence owns the saga.
+    pub(crate) fn is_held_by(self, fence: Fence) -> bool {
+        self.owner == Some(fence.owner) && self.epoch == fence.epoch
+    }
+}
+
 /// Decides on an append to a saga that stands like this, or that does not exist. Answers how the
 /// saga stands after it.
 pub(crate) fn admit(standing: Option<Standing>, append: &Append) -> Result<Standing, Refusal> {
-    debug_assert!(!append.records.is_empty(), "an append has records");
     debug_assert!(
         append
             .records
@@ -30,10 +36,7 @@ pub(crate) fn admit(standing: Option<Standing>, append: &Append) -> Result<Stand
     match standing {
         Some(_) if append.expected == 0 => return Err(Refusal::Exists { saga }),
         None if append.expected == 0 => {}
-        Some(standing)
-            if standing.seq == append.expected
-                && standing.owner == Some(append.fence.owner)
-                && standing.epoch == append.fence.epoch => {}
+        Some(standing) if standing.seq == append.expected && standing.is_held_by(append.fence) => {}
         _ => {
             return Err(Refusal::Fenced {
                 saga,

@@ -5,7 +5,7 @@ use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Timestamp};
 
 use crate::error::{JournalError, Refusal};
 use crate::model::{
-    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, NewComponentVersion,
+    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Fence, NewComponentVersion,
     OwnerId, Page, PageRequest, SagaFilter, SagaRow,
 };
 
@@ -41,6 +41,15 @@ pub trait Journal: Send + Sync + 'static {
         saga: SagaId,
         now: Timestamp,
     ) -> Result<Option<Claimed>, JournalError>;
+
+    /// Lets go of a saga without adding to its journal: nobody owns it, and it is due then. Does
+    /// nothing unless this owner and epoch own it, or when it is settled.
+    async fn release(
+        &self,
+        saga: SagaId,
+        fence: Fence,
+        due_at: Timestamp,
+    ) -> Result<(), JournalError>;
 
     /// When the next saga that nobody owns becomes due.
     async fn next_due(&self) -> Result<Option<Timestamp>, JournalError>;

@@ -212,6 +212,23 @@ impl Journal for MemoryJournal {
         })
     }
 
+    async fn release(
+        &self,
+        saga: SagaId,
+        fence: Fence,
+        due_at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let mut store = self.store()?;
+        if let Some(saga) = store.sagas.get_mut(&saga)
+            && saga.standing.is_held_by(fence)
+            && !saga.row.status.is_settled()
+        {
+            saga.standing.owner = None;
+            saga.due_at = Some(due_at);
+        }
+        Ok(())
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, JournalError> {
         let store = self.store()?;
         let unowned = store

@@ -115,6 +115,32 @@ impl SqliteJournal {
         row.map(|row| claimed(&row, owner)).transpose()
     }
 
+    pub(super) async fn release_saga(
+        &self,
+        saga: SagaId,
+        fence: Fence,
+        due_at: Timestamp,
+    ) -> Result<(), JournalError> {
+        const DOING: &str = "letting go of a saga";
+        let turn = self.writer.turn().await?;
+        turn.write(DOING, async |transaction| {
+            sqlx::query(AssertSqlSafe(format!(
+                "UPDATE sagas SET owner = NULL, due_at = ?
+                 WHERE id = ? AND owner = ? AND epoch = ? AND status IN ({})",
+                unsettled()
+            )))
+            .bind(due_at.unix_ms())
+            .bind(blob(saga.as_uuid()))
+            .bind(blob(&fence.owner.0))
+            .bind(integer(fence.epoch))
+            .execute(&mut **transaction)
+            .await
+            .doing(DOING)
+        })
+        .await?;
+        Ok(())
+    }
+
     pub(super) async fn first_due(&self) -> Result<Option<Timestamp>, JournalError> {
         let row = sqlx::query(
             "SELECT due_at FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL

@@ -31,7 +31,7 @@ use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timesta
 use crate::error::{JournalError, Refusal};
 use crate::journal::{Activation, Journal, Made};
 use crate::model::{
-    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, NewComponentVersion,
+    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Fence, NewComponentVersion,
     OwnerId, Page, PageRequest, SagaFilter, SagaRow,
 };
 
@@ -89,6 +89,15 @@ impl Journal for SqliteJournal {
         _now: Timestamp,
     ) -> Result<Option<Claimed>, JournalError> {
         self.claim_saga(owner, saga).await
+    }
+
+    async fn release(
+        &self,
+        saga: SagaId,
+        fence: Fence,
+        due_at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.release_saga(saga, fence, due_at).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, JournalError> {
