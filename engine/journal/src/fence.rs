@@ -35,7 +35,8 @@ pub(crate) fn admit(standing: Option<Standing>, append: &Append) -> Result<Stand
     let saga = append.saga;
     match standing {
         Some(_) if append.expected == 0 => return Err(Refusal::Exists { saga }),
-        None if append.expected == 0 => {}
+        // A saga without events would take no append ever after: each would expect event 0.
+        None if append.expected == 0 && !append.records.is_empty() => {}
         Some(standing) if standing.seq == append.expected && standing.is_held_by(append.fence) => {}
         _ => {
             return Err(Refusal::Fenced {

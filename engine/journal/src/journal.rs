@@ -14,10 +14,15 @@ use crate::model::{
 /// Everything that a method has answered is durable. One store may serve many engines: each
 /// registers as an owner with a lease, and a saga belongs to at most one of them, which proves it
 /// with the saga's epoch at each append.
+///
+/// Whether leases count depends on the store. [`SqliteJournal`](crate::SqliteJournal) serves one
+/// process, and one engine in it: its lock file proves that all others are gone, so a lease says
+/// nothing there, neither when it runs nor when it has ended.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Makes `owner` known until `lease_until`, or extends its lease. A store that only one
-    /// process can open knows that all others are gone, and ends their leases.
+    /// process can open knows that all others are gone: whoever registers takes what they owned
+    /// from them, whatever their leases say.
     async fn register(&self, owner: OwnerId, lease_until: Timestamp) -> Result<(), JournalError>;
 
     /// Adds to many sagas' journals in one transaction. The answers are in the order of `appends`;

@@ -2,6 +2,8 @@
 //!
 //! [`Journal`] is what a store has to do; [`SqliteJournal`] does it in a file, [`MemoryJournal`] for
 //! tests, and [`conformance`] holds every implementation to the same behaviour.
+//!
+//! SQLite serves one process: a lock file keeps all others out, so leases do not count there.
 
 pub mod conformance;
 mod cursor;

@@ -155,6 +155,100 @@ pub async fn a_saga_that_was_let_go_takes_no_append_before_it_is_claimed(fixture
     made(journal, [next.under(claimed[0])]).await;
 }
 
+pub async fn an_append_without_records_changes_the_head_and_the_owner_only(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    journal
+        .register(ALICE, time(1_000))
+        .await
+        .expect("the journal works");
+    let new = start(1).tag("a", "b");
+    let mut kept = new.next(0).status(Status::Waiting).due(5_000);
+    kept.head.updated_at = time(2_000);
+    made(journal, [new.clone(), kept.clone()]).await;
+    let expected = SagaRow {
+        id: new.saga,
+        seq: 1,
+        definition: name("order"),
+        version: 1,
+        status: Status::Waiting,
+        tags: new.head.tags.clone(),
+        created_at: time(1_000),
+        updated_at: time(2_000),
+    };
+    let row = journal.saga(new.saga).await.expect("the journal works");
+    assert_eq!(row.as_ref(), Some(&expected));
+    assert_eq!(journal.next_due().await.expect("the journal works"), None);
+
+    made(journal, [kept.released()]).await;
+    let row = journal.saga(new.saga).await.expect("the journal works");
+    assert_eq!(row, Some(expected));
+    assert_eq!(
+        journal.next_due().await.expect("the journal works"),
+        Some(time(5_000))
+    );
+    let claimed = journal
+        .claim(ALICE, time(5_000), 10)
+        .await
+        .expect("the journal works");
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].fence.epoch, 2);
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        records(0, 1)
+    );
+    made(journal, [new.next(1).under(claimed[0])]).await;
+    assert_eq!(
+        journal.records(new.saga, 0, 10).await.expect("records"),
+        records(0, 2)
+    );
+}
+
+pub async fn an_append_without_records_is_fenced_like_any_other(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let new = start(1);
+    let next = new.next(1);
+    made(journal, [new.clone(), next.clone()]).await;
+    let right = next.next(0).status(Status::Completed);
+    let mut late = new.next(0).status(Status::Completed);
+    late.head.updated_at = time(2_000);
+    let far = next.next(1).next(0);
+    let [mut others, mut older, mut unknown] = [right.clone(), right.clone(), right.clone()];
+    others.fence.owner = BOB;
+    older.fence.epoch = 0;
+    unknown.saga = start(2).saga;
+    let before = journal.saga(new.saga).await.expect("the journal works");
+    for refused in [late, far, others, older, unknown.clone()] {
+        assert_eq!(
+            answer(journal, refused.clone()).await,
+            Err(refused.fenced()),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(
+        journal.saga(new.saga).await.expect("the journal works"),
+        before
+    );
+    assert_eq!(
+        journal.saga(unknown.saga).await.expect("the journal works"),
+        None
+    );
+    made(journal, [right]).await;
+}
+
+pub async fn an_append_without_records_makes_no_saga(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let mut new = start(1);
+    new.records = [].into();
+    assert_eq!(answer(journal, new.clone()).await, Err(new.fenced()));
+    assert_eq!(
+        journal.saga(new.saga).await.expect("the journal works"),
+        None
+    );
+    made(journal, [start(1)]).await;
+    let exists = Refusal::Exists { saga: new.saga };
+    assert_eq!(answer(journal, new).await, Err(exists));
+}
+
 pub async fn a_refusal_keeps_no_other_append_from_being_made(fixture: Fixture) {
     let journal = &*fixture.journal;
     let [old, new, unknown] = [start(1), start(2).tag("a", "b"), start(3).next(1)];

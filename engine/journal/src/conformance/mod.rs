@@ -8,6 +8,7 @@ mod claim;
 mod draft;
 mod list;
 mod read;
+mod release;
 mod stock;
 
 use std::any::Any;
@@ -20,6 +21,7 @@ pub use self::append::*;
 pub use self::claim::*;
 pub use self::list::*;
 pub use self::read::*;
+pub use self::release::*;
 pub use self::stock::*;
 
 /// An empty journal that a case may fill.
@@ -63,6 +65,9 @@ macro_rules! conformance {
             an_append_by_another_owner_or_epoch_is_refused,
             an_append_to_an_unknown_saga_is_refused,
             a_saga_that_was_let_go_takes_no_append_before_it_is_claimed,
+            an_append_without_records_changes_the_head_and_the_owner_only,
+            an_append_without_records_is_fenced_like_any_other,
+            an_append_without_records_makes_no_saga,
             a_refusal_keeps_no_other_append_from_being_made,
             appends_to_one_saga_in_one_batch_follow_each_other,
             a_saga_made_twice_in_one_batch_is_made_once,
@@ -80,9 +85,14 @@ macro_rules! conformance {
             sagas_of_an_owner_that_is_gone_are_taken_over,
             a_lease_that_runs_keeps_an_owners_sagas,
             a_new_engine_takes_over_at_once_where_there_can_be_only_one,
+            a_released_saga_is_claimed_when_it_is_due_and_not_before,
+            a_release_by_another_owner_or_epoch_changes_nothing,
+            a_saga_that_nobody_owns_is_not_released_again,
+            a_settled_saga_stays_settled_when_it_is_released,
             the_next_due_time_is_that_of_sagas_without_owner,
             records_are_read_in_pages,
             what_an_event_holds_survives,
+            a_result_that_is_nested_deep_is_read_back_as_it_was_written,
             log_lines_are_read_in_the_order_in_which_they_were_written,
             an_unknown_saga_has_nothing,
             sagas_are_listed_the_latest_first,

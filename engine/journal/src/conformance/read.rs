@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wasaga_core::Event;
+use wasaga_core::{Event, Metering, StepPath};
 
 use crate::PAGE_LIMIT;
 use crate::error::JournalError;
@@ -68,6 +68,28 @@ pub async fn what_an_event_holds_survives(fixture: Fixture) {
         .expect("the journal works")
         .expect("the saga");
     assert_eq!((row.tags, row.created_at), (new.head.tags, time(-1)));
+}
+
+pub async fn a_result_that_is_nested_deep_is_read_back_as_it_was_written(fixture: Fixture) {
+    const DEPTH: usize = 100;
+    let journal = &*fixture.journal;
+    let new = start(1);
+    let mut next = new.next(1);
+    let mut record = next.records[0].clone();
+    record.event = Event::ActCompleted {
+        step: StepPath::root(&name("pay")),
+        attempt: 1,
+        result: Arc::new((1..DEPTH).fold(json!([]), |inner, _| json!([inner]))),
+        context_patch: None,
+        metering: Metering::default(),
+        requests: Vec::new(),
+    };
+    next.records = [record].into();
+    made(journal, [new.clone(), next.clone()]).await;
+    assert_eq!(
+        journal.records(new.saga, 1, 10).await.expect("records"),
+        next.records.to_vec()
+    );
 }
 
 pub async fn log_lines_are_read_in_the_order_in_which_they_were_written(fixture: Fixture) {

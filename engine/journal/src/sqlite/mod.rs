@@ -42,6 +42,10 @@ use self::writer::Writer;
 ///
 /// Writes pass one connection, in the order in which they come; `synchronous=FULL`, so that what was
 /// answered survives a loss of power. Reads have connections of their own and do not wait for writes.
+///
+/// Leases do not count here, because the lock file in the folder proves what they would: that no
+/// other process has a saga in hand. An engine keeps its sagas until it lets go of them or another
+/// one registers, however late its lease is renewed.
 #[derive(Debug)]
 pub struct SqliteJournal {
     writer: Writer,
