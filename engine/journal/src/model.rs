@@ -32,8 +32,8 @@ pub struct Append {
     pub expected: u64,
     /// The appender's right to append.
     pub fence: Fence,
-    /// What happened, numbered from `expected + 1`. None, to change
-    /// nothing but the head, its logs aside; a new saga has one at least.
+    /// What happened, numbered from `expected + 1`. None, to change nothing but the head; a new
+    /// saga has one at least.
     pub records: Arc<[Record]>,
     /// What was logged since the last append.
     pub logs: Vec<LogLine>,
