@@ -21,7 +21,7 @@ async fn start(server: &Server, document: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_saga_killed_while_a_call_runs_runs_it_again_with_the_same_key() {
+async fn a_saga_killed_while_a_call_runs_runs_it_again_as_another_attempt() {
     let mut server = Server::start();
     server.with_guest("script").await;
     let slow = json!({"echo": true, "sleep_ms": 1500});
@@ -105,6 +105,71 @@ async fn a_saga_killed_while_it_compensates_goes_on_undoing() {
         kinds(&events).contains(&"compensation_interrupted"),
         "{events:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_cancel_right_after_a_kill_undoes_what_was_cut_off_and_starts_nothing_more() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let id = start(
+        &server,
+        json!({"steps": [
+            {"step": "slow", "component": "script", "arguments": {"sleep_ms": 60_000}, "timeout": "2m"},
+            {"step": "never", "component": "script"},
+        ]}),
+    )
+    .await;
+    server.becomes(&id, &["running"]).await;
+    server.kill_and_restart();
+    server
+        .post(&format!("/v1/sagas/{id}/cancel"), &json!({}))
+        .await
+        .expect(202);
+    // Whether the call had been started again before the cancel came is a matter of time; that it
+    // is not started after it is not.
+    let events = server.events(&id).await;
+    let failed = events
+        .iter()
+        .position(|event| event["type"] == "saga_failed");
+    let failed = failed.expect("the cancel is in the journal");
+    assert!(
+        !kinds(&events[failed..]).contains(&"act_started"),
+        "{events:#?}"
+    );
+}
+
+#[tokio::test]
+async fn values_as_deep_as_they_may_be_survive_a_restart_and_deeper_ones_are_refused() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let deep = |levels: usize| -> Value {
+        serde_json::from_str(&("[".repeat(levels) + &"]".repeat(levels))).expect("JSON")
+    };
+    let step = json!({"step": "deep", "component": "script",
+        "arguments": {"raw_result": deep(64).to_string(), "fail_until_attempt": 1}});
+    server
+        .define("deep", json!({"steps": [step]}))
+        .await
+        .expect(201);
+    let saga = server.run("deep", deep(64)).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    server.kill_and_restart();
+    let again = server.saga(saga["id"].as_str().expect("an id")).await;
+    assert_eq!(again["steps"][0]["result"], deep(64));
+
+    let body = json!({"definition": "deep", "input": deep(65)});
+    server
+        .post("/v1/sagas", &body)
+        .await
+        .problem(422, "invalid-input");
+    let step = json!({"step": "deeper", "component": "script",
+        "arguments": {"raw_result": deep(100).to_string()}});
+    server
+        .define("deeper", json!({"steps": [step]}))
+        .await
+        .expect(201);
+    let refused = server.run("deeper", json!(null)).await;
+    assert_eq!(refused["error"]["code"], "invalid-result", "{refused:#}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use wasaga_journal::{Claimed, JournalError};
 use crate::clock;
 use crate::driver::Driver;
 use crate::engine::Engine;
+use crate::hold;
 use crate::residents::Permit;
 
 /// Most sagas claimed at a time.
@@ -121,13 +122,12 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), JournalError> {
 
 /// Drives a saga that this engine has claimed, as if its calls had just been cut off.
 fn admit(engine: &Arc<Engine>, claimed: Claimed, permit: Permit) {
-    let engine = Arc::clone(engine);
-    let drivers = engine.drivers.clone();
-    drivers.spawn(async move {
-        match Driver::claimed(&engine, claimed, Some(permit)).await {
-            Ok(Some(driver)) => driver.recover().await,
-            Ok(None) => tracing::error!(saga = %claimed.saga, "a claimed saga has no journal"),
-            Err(error) => tracing::error!(saga = %claimed.saga, %error, "a saga cannot be driven"),
+    let work = {
+        let engine = Arc::clone(engine);
+        async move {
+            let driver = Driver::claimed(engine, claimed, Some(permit)).await?;
+            driver.recover().await
         }
-    });
+    };
+    hold::spawn(engine, claimed, work);
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use wasaga_journal::{Append, Journal, JournalError, Refusal};
 
 use crate::metrics::Metrics;
@@ -34,18 +35,24 @@ struct Request {
 pub(crate) struct Commits(mpsc::Sender<Request>);
 
 impl Commits {
-    /// Starts the writer. It ends when the last `Commits` is gone.
+    /// Starts the writer. When `closing` is cancelled it takes no more, commits what waits, and ends.
     pub(crate) fn spawn(
         journal: Arc<dyn Journal>,
         max_commit: usize,
         metrics: Arc<Metrics>,
+        closing: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         // As many wait as fit in one transaction: more would only hide that the disk is slow.
         let (sender, receiver) = mpsc::channel(max_commit);
         (
             Self(sender),
-            tokio::spawn(write(journal, receiver, max_commit, metrics)),
+            tokio::spawn(write(journal, receiver, max_commit, metrics, closing)),
         )
+    }
+
+    /// Whether the writer is gone: nothing can be committed any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// Waits until an append is durable.
@@ -64,9 +71,22 @@ async fn write(
     mut requests: mpsc::Receiver<Request>,
     max_commit: usize,
     metrics: Arc<Metrics>,
+    closing: CancellationToken,
 ) {
     let mut waiting = Vec::with_capacity(max_commit);
-    while requests.recv_many(&mut waiting, max_commit).await > 0 {
+    loop {
+        tokio::select! {
+            biased;
+            () = closing.cancelled(), if !requests.is_closed() => {
+                requests.close();
+                continue;
+            }
+            count = requests.recv_many(&mut waiting, max_commit) => {
+                if count == 0 {
+                    return;
+                }
+            }
+        }
         let (appends, dones): (Vec<_>, Vec<_>) = waiting
             .drain(..)
             .map(|request| (request.append, request.done))

@@ -71,6 +71,8 @@ pub struct Coordinator {
 
 struct Background {
     writer: std::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Says that the writer is to commit what waits, and end.
+    closing: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -95,10 +97,12 @@ impl Coordinator {
             config.max_parsed_definitions,
         );
         let metrics = Arc::new(Metrics::default());
+        let closing = CancellationToken::new();
         let (commits, writer) = Commits::spawn(
             Arc::clone(&journal),
             config.max_commit,
             Arc::clone(&metrics),
+            closing.clone(),
         );
         let engine = Arc::new(Engine {
             residents: Residents::new(config.max_resident),
@@ -122,6 +126,7 @@ impl Coordinator {
         tasks.close();
         let background = Arc::new(Background {
             writer: std::sync::Mutex::new(Some(writer)),
+            closing,
             tasks,
         });
         Ok(Self {
@@ -149,11 +154,14 @@ impl Coordinator {
         &self.sagas
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers and can be written to.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), JournalError> {
+        if self.engine.commits.is_closed() {
+            return Err(JournalError::Closed);
+        }
         self.engine.journal.ping().await
     }
 
@@ -200,9 +208,8 @@ impl Coordinator {
             .lock()
             .ok()
             .and_then(|mut writer| writer.take());
+        self.background.closing.cancel();
         if let Some(writer) = writer {
-            // All drivers are gone, so nothing waits for it.
-            writer.abort();
             let _ = writer.await;
         }
         engine.journal.close().await;

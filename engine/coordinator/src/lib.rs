@@ -4,13 +4,18 @@
 //! |---|---|
 //! | `driver` | the loop around one saga in memory |
 //! | `opening` | a saga's first moments |
+//! | `hold` | letting go of a saga whatever happens to the work on it |
+//! | `append` | what is written of a saga |
+//! | `load` | a saga from its journal |
 //! | `commit` | the one writer that all sagas' events pass |
 //! | `claimer` | brings sagas that are due into memory: timers, recovery and the queue are one |
 //! | `residents` | the sagas in memory and how many there may be |
 //! | `hub` | who waits for a saga or watches it |
 //! | `catalog/` | definitions and components, as sagas and users see them |
-//! | `sagas` | starting, reading and steering sagas |
+//! | `start` | starting sagas, once each |
+//! | `sagas` | reading and steering sagas |
 
+mod append;
 mod catalog;
 mod claimer;
 mod clock;
@@ -19,11 +24,14 @@ mod config;
 mod driver;
 mod engine;
 mod error;
+mod hold;
 mod hub;
+mod load;
 mod metrics;
 mod opening;
 mod residents;
 mod sagas;
+mod start;
 
 pub use self::catalog::{Activate, Blobs, Components, Definitions, Uploaded};
 pub use self::config::Config;
@@ -32,4 +40,5 @@ pub use self::error::{
     ApplyError, CommandError, OpenError, ReadError, SetPolicyError, StartError, UploadError,
 };
 pub use self::hub::Watch;
-pub use self::sagas::{Sagas, StartRequest, Started};
+pub use self::sagas::Sagas;
+pub use self::start::{StartRequest, Started};

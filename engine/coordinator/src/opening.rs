@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use wasaga_core::{State, Turn};
-use wasaga_journal::{Fence, Ownership};
+use wasaga_journal::{Claimed, Fence, Ownership};
 
+use crate::append::{append, ownership};
 use crate::commit::CommitError;
 use crate::driver::{self, Driver};
 use crate::engine::Engine;
+use crate::hold;
 use crate::residents::{Permit, Seat};
 
 /// A saga that is to be stored for the first time.
@@ -45,9 +47,10 @@ impl Opening {
             epoch: 1,
         };
         let state = turn.state;
-        let append = driver::append(fence, 0, &state, turn.records, Vec::new(), true);
+        let ownership = ownership(&state);
+        let append = append(fence, 0, &state, turn.records, Vec::new(), ownership);
         let records = Arc::clone(&append.records);
-        let (ownership, due_at) = (append.head.ownership, append.head.due_at);
+        let due_at = append.head.due_at;
         if let Err(error) = engine.commits.commit(append).await {
             // Whoever asks again finds the place free.
             drop(seat);
@@ -58,19 +61,24 @@ impl Opening {
         let _ = stored.send(Ok(state.clone()));
         match ownership {
             Ownership::Keep => {
-                let seat = match seat {
-                    Some(seat) => seat,
-                    None => engine.residents.seat(state.id).await,
+                let held = Arc::clone(&engine);
+                let saga = state.id;
+                let work = async move {
+                    let seat = match seat {
+                        Some(seat) => seat,
+                        None => engine.residents.seat(saga).await,
+                    };
+                    let driver = Driver {
+                        engine,
+                        state,
+                        fence,
+                        seat,
+                        _permit: permit,
+                        ownership,
+                    };
+                    driver.run().await
                 };
-                let driver = Driver {
-                    engine,
-                    state,
-                    fence,
-                    seat,
-                    _permit: permit,
-                    ownership,
-                };
-                driver.run().await;
+                hold::work(held, Claimed { saga, fence }, work).await;
             }
             Ownership::Release => {
                 drop(seat);

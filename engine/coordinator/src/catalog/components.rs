@@ -42,6 +42,8 @@ pub struct Uploaded {
 /// What a saga needs to know of a component.
 #[derive(Clone, Default)]
 struct Entry {
+    /// Whether there is any version of it, or only a policy.
+    uploaded: bool,
     active: Option<(u32, Digest)>,
     policy: Arc<Policy>,
 }
@@ -211,7 +213,7 @@ impl Components {
 
     /// Whether anybody ever uploaded it.
     pub(crate) fn exists(&self, name: &Name) -> bool {
-        self.read().contains_key(name)
+        self.read().get(name).is_some_and(|entry| entry.uploaded)
     }
 
     async fn remember(&self, row: &ComponentRow) -> Result<(), JournalError> {
@@ -224,6 +226,7 @@ impl Components {
             None => None,
         };
         let entry = Entry {
+            uploaded: row.latest > 0,
             active,
             policy: Arc::new(row.policy.clone()),
         };

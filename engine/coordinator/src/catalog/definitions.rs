@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use wasaga_core::definition::Invalid;
-use wasaga_core::{Definition, Name, Problem};
+use wasaga_core::{Definition, Name};
 use wasaga_journal::{DefinitionVersion, Journal, JournalError, Made, Page, PageRequest};
 
 use crate::catalog::Components;
@@ -51,15 +50,9 @@ impl Definitions {
         name: &Name,
         document: &Value,
     ) -> Result<(DefinitionVersion, Made), ApplyError> {
-        let unknown = self.unknown_components(document);
-        let definition = match Definition::parse(name, document) {
-            Ok(definition) if unknown.is_empty() => definition,
-            Ok(_) => return Err(Invalid { problems: unknown }.into()),
-            Err(Invalid { mut problems }) => {
-                problems.extend(unknown);
-                return Err(Invalid { problems }.into());
-            }
-        };
+        let definition = Definition::check(name, document, &|component| {
+            self.components.exists(component)
+        })?;
         let (version, made) = self
             .journal
             .put_definition(name, definition.digest(), document, clock::now())
@@ -109,7 +102,9 @@ impl Definitions {
         let definition = self.parse(&stored)?;
         let mut cache = self.lock();
         if version.is_none() {
-            cache.latest.insert(name.clone(), stored.version);
+            // A later one may have been applied meanwhile.
+            let latest = cache.latest.entry(name.clone()).or_default();
+            *latest = (*latest).max(stored.version);
         }
         self.keep(&mut cache, name, stored.version, Arc::clone(&definition));
         Ok(Some((stored.version, definition)))
@@ -152,35 +147,6 @@ impl Definitions {
             victim.map(|key| cache.parsed.remove(&key));
         }
         cache.parsed.insert((name.clone(), version), definition);
-    }
-
-    /// Steps whose component nobody uploaded. Looks at the document, so that these problems are
-    /// reported together with all others.
-    fn unknown_components(&self, document: &Value) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        self.find_components(document.get("steps"), "/steps", &mut problems);
-        problems
-    }
-
-    fn find_components(&self, steps: Option<&Value>, pointer: &str, problems: &mut Vec<Problem>) {
-        for (index, entry) in steps
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
-            let Some(text) = entry.get("component").and_then(Value::as_str) else {
-                continue;
-            };
-            if let Ok(name) = Name::new(text)
-                && !self.components.exists(&name)
-            {
-                problems.push(Problem::new(
-                    format!("{pointer}/{index}/component"),
-                    format!("there is no component `{name}`: upload it first"),
-                ));
-            }
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Cache> {

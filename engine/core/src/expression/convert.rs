@@ -52,8 +52,8 @@ impl Budget {
         Ok(())
     }
 
-    /// Makes JSON of a CEL value.
-    pub(super) fn to_json(&mut self, value: &cel::Value) -> Result<Value, String> {
+    /// JSON of a CEL value.
+    pub(super) fn json(&mut self, value: &cel::Value) -> Result<Value, String> {
         self.convert(value, MAX_DEPTH)
     }
 

@@ -95,7 +95,7 @@ impl Expression {
             .program
             .execute(variables)
             .map_err(|error| failed(bounded(&error.to_string())))?;
-        budget.to_json(&value).map_err(failed)
+        budget.json(&value).map_err(failed)
     }
 }
 

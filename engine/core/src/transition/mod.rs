@@ -225,6 +225,16 @@ pub fn transition(state: &State, input: Input, env: &Env<'_>) -> Result<Turn, Tr
 }
 
 impl Turn {
+    /// The turn in which nothing happens.
+    #[must_use]
+    pub fn nothing(state: &State) -> Self {
+        Self {
+            records: Vec::new(),
+            state: state.clone(),
+            now: state.updated_at,
+        }
+    }
+
     /// Decides an event: it is recorded, and the state is what it makes of it.
     fn emit(&mut self, event: Event) -> Result<(), FoldError> {
         let record = Record {
