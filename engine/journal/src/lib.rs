@@ -1,7 +1,7 @@
 //! Where sagas are written down.
 //!
 //! [`Journal`] is what a store has to do; [`SqliteJournal`] does it in a file, [`MemoryJournal`] for
-//! tests, and [`conformance`] holds every implementation to the same behaviour.
+//! tests, and [`mod@conformance`] holds every implementation to the same behaviour.
 //!
 //! SQLite serves one process: a lock file keeps all others out, so leases do not count there.
 
