@@ -18,7 +18,7 @@ use wasaga_journal::{Journal, SqliteJournal};
 
 use self::limits::{RequestOptions, SagaOptions, SandboxOptions};
 use self::signals::Signals;
-use crate::api::{self, Api, connection};
+use crate::api::{self, AllowedHost, Api, connection};
 use crate::telemetry::{self, LogFormat};
 
 /// Folder of compiled components, within the data folder.
@@ -38,6 +38,16 @@ pub struct Options {
         default_value = "127.0.0.1:7420"
     )]
     listen: SocketAddr,
+    /// Name that clients may ask for the server by, beside its IP address and `localhost`; may be
+    /// repeated, and is `*` for any. Requests for other names are refused, because a web page can
+    /// make its name lead here
+    #[arg(
+        long = "allowed-host",
+        env = "WASAGA_ALLOWED_HOSTS",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    allowed_hosts: Vec<AllowedHost>,
     /// Folder of everything that is kept: the journal and the cache of compiled components
     #[arg(
         long,
@@ -66,8 +76,9 @@ pub struct Options {
     requests: RequestOptions,
     #[command(flatten)]
     sagas: SagaOptions,
+    // Boxed, because they are many: the other commands need not be as large.
     #[command(flatten)]
-    sandbox: SandboxOptions,
+    sandbox: Box<SandboxOptions>,
 }
 
 /// Runs a server until a signal ends it. The first SIGINT or SIGTERM ends it in order, the second
@@ -93,6 +104,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let api = Api::new(
         coordinator.clone(),
         options.requests.limits(),
+        options.allowed_hosts,
         stopping.clone(),
     );
     let server = tokio::spawn(connection::serve(

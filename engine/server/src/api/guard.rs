@@ -1,4 +1,4 @@
-//! What surrounds every request: counts, room, time, and where it may come from.
+//! What surrounds every request: counts, room and time.
 
 use std::any::Any;
 use std::future::Future;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Api;
 use super::problem::Refused;
@@ -34,7 +34,6 @@ pub(crate) async fn admit(
     request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
-    from_here(request.method(), request.headers())?;
     let _room = api.room.try_acquire().map_err(|_| {
         let most = api.limits.max_requests;
         Refused::new(
@@ -48,19 +47,36 @@ pub(crate) async fn admit(
     })
 }
 
-/// Refuses what a page of another site makes a browser send. The server may listen where a browser
-/// of its user can reach it, and has no other way to tell the two apart.
-fn from_here(method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
-    let cross_site = headers
-        .get("sec-fetch-site")
-        .is_some_and(|site| site == "cross-site");
-    if cross_site && !method.is_safe() {
-        return Err(Refused::new(
-            Code::CrossSite,
-            "A page of another site may not change anything here.",
-        ));
+/// A place among the uploads that are worked on at the same time, kept until the last clone of it is
+/// dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadPlace {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// Lets an upload wait for its place: a component and what the compiler makes of it take far more
+/// memory than other requests. Its body is read after that.
+pub(crate) async fn queue(
+    State(api): State<Arc<Api>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refused> {
+    let place = upload_place(&api.uploads, api.limits.upload_timeout).await?;
+    request.extensions_mut().insert(place);
+    Ok(next.run(request).await)
+}
+
+async fn upload_place(uploads: &Arc<Semaphore>, most: Duration) -> Result<UploadPlace, Refused> {
+    match tokio::time::timeout(most, Arc::clone(uploads).acquire_owned()).await {
+        Ok(Ok(permit)) => Ok(UploadPlace {
+            _permit: Arc::new(permit),
+        }),
+        // The semaphore is never closed.
+        Ok(Err(_)) | Err(_) => Err(Refused::new(
+            Code::Overloaded,
+            format!("Other uploads were not done within {most:?}: try again later."),
+        )),
     }
-    Ok(())
 }
 
 /// What a panic in a handler becomes.
@@ -99,25 +115,22 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
-    #[test]
-    fn pages_of_other_sites_can_read_and_not_write() {
-        let site = |site| {
-            HeaderMap::from_iter([(
-                "sec-fetch-site".parse().expect("a name"),
-                HeaderValue::from_static(site),
-            )])
-        };
-        assert!(from_here(&Method::GET, &site("cross-site")).is_ok());
-        assert!(from_here(&Method::POST, &site("same-origin")).is_ok());
-        assert!(from_here(&Method::POST, &HeaderMap::new()).is_ok());
-        for method in [Method::POST, Method::PUT, Method::DELETE] {
-            let refused = from_here(&method, &site("cross-site")).expect_err("a problem");
-            assert_eq!(refused.problem().code, Code::CrossSite);
-        }
+    #[tokio::test]
+    async fn an_upload_has_its_place_until_it_is_done_and_others_wait_for_it() {
+        let uploads = Arc::new(Semaphore::new(1));
+        let patient = Duration::from_secs(60);
+        let first = upload_place(&uploads, patient).await.expect("a place");
+        let work = first.clone();
+        drop(first);
+        let refused = upload_place(&uploads, Duration::from_millis(1)).await;
+        let refused = refused.expect_err("the work goes on");
+        assert_eq!(refused.problem().code, Code::Overloaded);
+        let mut second = Box::pin(upload_place(&uploads, patient));
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        drop(work);
+        second.await.expect("a place");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 //! | `operation` | health, readiness and metrics |
 //! | `router` | which path and method leads where, and what surrounds every request |
 //! | `guard` | what surrounds every request: room, time, counts |
+//! | `origin` | where requests may come from |
 //! | `metrics` | the counts |
 //! | `extract` | reading requests; what does not fit becomes a problem |
 //! | `page` | pages of lists |
@@ -21,6 +22,7 @@ mod guard;
 mod metrics;
 mod openapi;
 mod operation;
+mod origin;
 mod page;
 mod problem;
 mod router;
@@ -34,6 +36,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wasaga_coordinator::Coordinator;
 
+pub use self::origin::{AllowedHost, AllowedHostError};
 pub use self::router::router;
 
 /// Most items of one page of a list.
@@ -51,39 +54,52 @@ pub struct Limits {
     pub component_bytes: usize,
     /// Time that a request may take, from the end of its head to the start of its response.
     pub request_timeout: Duration,
-    /// The same for an upload, which is compiled.
+    /// The same for an upload, which is compiled, from when it has its place among the uploads.
     pub upload_timeout: Duration,
     /// Most time that a client may wait for a saga; who asks for more gets this much.
     pub max_wait: Duration,
     /// Requests that are worked on at the same time; others are refused.
     pub max_requests: usize,
+    /// Uploads that are worked on at the same time; others wait, at most for `upload_timeout`.
+    pub max_uploads: usize,
 }
 
 /// What the handlers work with.
 pub struct Api {
     coordinator: Coordinator,
     limits: Limits,
+    allowed_hosts: Vec<AllowedHost>,
     metrics: metrics::Metrics,
     registry: Registry,
     room: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
     stopping: CancellationToken,
 }
 
 impl Api {
-    /// An API to a coordinator. Streams end when `stopping` is cancelled.
+    /// An API to a coordinator, which answers to IP addresses, `localhost` and `allowed_hosts`.
+    /// Streams end when `stopping` is cancelled.
     #[must_use]
-    pub fn new(coordinator: Coordinator, limits: Limits, stopping: CancellationToken) -> Self {
+    pub fn new(
+        coordinator: Coordinator,
+        limits: Limits,
+        allowed_hosts: Vec<AllowedHost>,
+        stopping: CancellationToken,
+    ) -> Self {
         let mut registry = Registry::default();
         coordinator.register_metrics(&mut registry);
         let metrics = metrics::Metrics::default();
         metrics.register(&mut registry);
         let room = Arc::new(Semaphore::new(limits.max_requests));
+        let uploads = Arc::new(Semaphore::new(limits.max_uploads));
         Self {
             coordinator,
             limits,
+            allowed_hosts,
             metrics,
             registry,
             room,
+            uploads,
             stopping,
         }
     }

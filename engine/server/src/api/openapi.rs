@@ -13,7 +13,9 @@ use crate::wire::{PROBLEM_JSON, Problem};
         title = "Wasaga",
         description = "Runs sagas whose steps are WebAssembly components.\n\n\
             Errors are problems (RFC 9457) with a stable `code`. Lists are paged: send `next_cursor` \
-            as `cursor` until it is null.",
+            as `cursor` until it is null.\n\n\
+            The server answers to its IP address, to `localhost`, and to the names that it was given \
+            with `--allowed-host`.",
     ),
     components(schemas(Problem)),
     tags(
@@ -25,7 +27,19 @@ use crate::wire::{PROBLEM_JSON, Problem};
 )]
 pub(crate) struct Description;
 
-/// Problems that any operation may answer with, beside its own.
+/// Problem that every operation may answer with.
+const ALWAYS: [(&str, &str); 1] = [(
+    "421",
+    "`unknown-host`: the server does not answer to the host of the request",
+)];
+
+/// Problem that every operation may answer with that changes something.
+const CHANGING: [(&str, &str); 1] = [(
+    "403",
+    "`cross-site`: the request comes from a web page of another origin",
+)];
+
+/// Problems that every operation under `/v1` may answer with, beside its own.
 const COMMON: [(&str, &str); 3] = [
     ("500", "`internal`"),
     (
@@ -41,9 +55,13 @@ const COMMON: [(&str, &str); 3] = [
 /// Adds what holds for every operation: each error is a problem.
 pub(crate) fn finish(mut document: Document) -> Document {
     for (path, item) in &mut document.paths.paths {
+        for operation in changing(item) {
+            add(operation, &CHANGING);
+        }
         for operation in operations(item) {
+            add(operation, &ALWAYS);
             if path.starts_with("/v1/") {
-                add_common(operation);
+                add(operation, &COMMON);
             }
             for (status, response) in &mut operation.responses.responses {
                 if status.starts_with(['4', '5'])
@@ -71,11 +89,17 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         &mut item.delete,
     ]
     .into_iter()
-    .filter_map(Option::as_mut)
+    .flatten()
 }
 
-fn add_common(operation: &mut Operation) {
-    for (status, description) in COMMON {
+fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.put, &mut item.post, &mut item.delete]
+        .into_iter()
+        .flatten()
+}
+
+fn add(operation: &mut Operation, problems: &[(&str, &str)]) {
+    for &(status, description) in problems {
         operation
             .responses
             .responses
@@ -150,6 +174,17 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_says_whom_it_refuses() {
+        for (path, item) in document()["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("operations") {
+                let has = |status: &str| operation["responses"].get(status).is_some();
+                assert!(has("421"), "{method} {path}");
+                assert_eq!(has("403"), method != "get", "{method} {path}");
             }
         }
     }

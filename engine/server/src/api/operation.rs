@@ -59,3 +59,49 @@ pub(crate) async fn metrics(State(api): State<Arc<Api>>) -> Result<Response, Ref
     text::encode(&mut body, &api.registry).map_err(|error| Refused::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::StatusCode;
+    use tokio_util::sync::CancellationToken;
+    use wasaga_coordinator::{Blobs, Config, Coordinator};
+    use wasaga_host::{Host, HostConfig};
+    use wasaga_journal::{Journal, MemoryJournal};
+
+    use super::super::Limits;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_is_ready_while_its_journal_answers() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::default());
+        let blobs = Arc::new(Blobs(Arc::clone(&journal)));
+        let host = Host::new(HostConfig::new(cache.path()), blobs).expect("a sandbox");
+        let coordinator = Coordinator::open(Arc::clone(&journal), host, Config::default())
+            .await
+            .expect("a coordinator");
+        let second = Duration::from_secs(1);
+        let limits = Limits {
+            json_bytes: 1024,
+            component_bytes: 1024,
+            request_timeout: second,
+            upload_timeout: second,
+            max_wait: second,
+            max_requests: 1,
+            max_uploads: 1,
+        };
+        let api = Api::new(coordinator, limits, Vec::new(), CancellationToken::new());
+        let api = Arc::new(api);
+        let answer = || async { ready(State(Arc::clone(&api))).await };
+        assert_eq!(answer().await.expect("an answer"), "ready\n");
+        journal.close().await;
+        let refused = answer().await.expect_err("a problem");
+        assert_eq!(refused.problem().code, Code::Unavailable);
+        assert_eq!(
+            refused.into_response().status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+    }
+}

@@ -16,7 +16,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::openapi::{Description, finish};
 use super::problem::Refused;
-use super::{Api, component, definition, guard, operation, saga};
+use super::{Api, component, definition, guard, operation, origin, saga};
 use crate::wire::Code;
 
 /// Where the description is.
@@ -28,7 +28,11 @@ pub fn router(api: Arc<Api>) -> Router {
     let within = |timeout| from_fn_with_state((Arc::clone(&api), timeout), guard::admit);
     let requests = Router::new()
         .merge(Router::from(ordinary()).route_layer(within(limits.request_timeout)))
-        .merge(Router::from(uploads()).route_layer(within(limits.upload_timeout)))
+        .merge(
+            Router::from(uploads())
+                .route_layer(within(limits.upload_timeout))
+                .route_layer(from_fn_with_state(Arc::clone(&api), guard::queue)),
+        )
         .merge(
             Router::from(starts()).route_layer(within(limits.request_timeout + limits.max_wait)),
         );
@@ -44,6 +48,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(from_fn_with_state(Arc::clone(&api), origin::check))
         .layer(from_fn_with_state(Arc::clone(&api), guard::count))
         .layer(map_response(harden))
         .with_state(api)

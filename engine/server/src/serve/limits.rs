@@ -46,6 +46,11 @@ pub(super) struct RequestOptions {
     #[arg(long, env = "WASAGA_MAX_REQUESTS", value_name = "COUNT", default_value = "4096",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_requests: u32,
+    /// Uploads of components that are read and compiled at the same time; others wait, for the time
+    /// of an upload at most
+    #[arg(long, env = "WASAGA_MAX_UPLOADS", value_name = "COUNT", default_value = "4",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_uploads: u32,
     /// Size of a body of JSON
     #[arg(
         long,
@@ -85,6 +90,7 @@ impl RequestOptions {
             upload_timeout: self.upload_timeout,
             max_wait: self.max_wait,
             max_requests: self.max_requests as usize,
+            max_uploads: self.max_uploads as usize,
         }
     }
 
@@ -249,6 +255,8 @@ mod tests {
             ["--max-body", "much"],
             ["--max-wait", "10"],
             ["--max-requests", "0"],
+            ["--max-uploads", "0"],
+            ["--allowed-host", "http://wasaga.example"],
             ["--listen", "7420"],
         ] {
             assert!(parse(&wrong).is_err(), "{wrong:?}");

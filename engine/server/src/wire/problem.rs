@@ -101,8 +101,8 @@ codes! {
     InvalidName = BAD_REQUEST, "The name is not of the form that names have";
     /// A version in the path is no number.
     InvalidVersion = BAD_REQUEST, "The version is no number";
-    /// A web page of another origin sent the request.
-    CrossSite = FORBIDDEN, "The request comes from another site's page";
+    /// A web page of another origin wants to change something.
+    CrossSite = FORBIDDEN, "The request comes from a page of another origin";
     /// There is nothing at this path.
     UnknownPath = NOT_FOUND, "There is nothing at this path";
     /// There is no such saga.
@@ -123,6 +123,8 @@ codes! {
     BodyTooLarge = PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is of the wrong type.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "The body is of the wrong type";
+    /// The request is for a host that the server does not answer to.
+    UnknownHost = MISDIRECTED_REQUEST, "The server does not answer to this host";
     /// The body is JSON and not what is expected here.
     InvalidBody = UNPROCESSABLE_ENTITY, "The body is not what is expected here";
     /// The definition has faults; `errors` has them all.

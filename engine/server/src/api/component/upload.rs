@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use wasaga_coordinator::{Activate, UploadError};
 use wasaga_core::Name;
@@ -15,7 +15,7 @@ use wasaga_journal::Made;
 use super::version;
 use crate::api::Api;
 use crate::api::extract::{At, Query, Wasm};
-use crate::api::guard::to_the_end;
+use crate::api::guard::{UploadPlace, to_the_end};
 use crate::api::problem::{Refused, sentence};
 use crate::wire::{Code, UploadedComponent};
 
@@ -49,6 +49,7 @@ pub(crate) async fn upload_component(
     State(api): State<Arc<Api>>,
     At(name): At<Name>,
     Query(query): Query<UploadQuery>,
+    Extension(place): Extension<UploadPlace>,
     Wasm(bytes): Wasm,
 ) -> Result<Response, Refused> {
     let activate = if query.activate.unwrap_or(true) {
@@ -57,6 +58,8 @@ pub(crate) async fn upload_component(
         Activate::Later
     };
     let uploaded = to_the_end(async move {
+        // Kept for as long as the component is, whether or not the client waits.
+        let _place = place;
         api.coordinator
             .components()
             .upload(&name, bytes, activate)
