@@ -308,7 +308,7 @@ pub(crate) async fn within<T>(
     };
     tokio::time::timeout(timeout, work)
         .await
-        .map_err(|_| SendError::Timeout(format!("no response within {} ms", timeout.as_millis())))
+        .map_err(|_| SendError::Timeout(format!("nothing came within {} ms", timeout.as_millis())))
 }
 
 /// What an error of the client means.

@@ -1,6 +1,7 @@
 //! `wasi:http`, through the same gate as `wasaga:saga/http`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
@@ -10,7 +11,7 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use crate::egress::{Incoming, Outbound, Outgoing, OutgoingBody, SendError, explain};
+use crate::egress::{Incoming, Outbound, Outgoing, OutgoingBody, SendError, explain, within};
 use crate::store::CallState;
 
 /// Sends what a component hands to `wasi:http/outgoing-handler`.
@@ -44,7 +45,8 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _processed: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let request = outgoing(request, options.unwrap_or_default());
+        let options = options.unwrap_or_default();
+        let request = outgoing(request, &options);
         // Entered here and not in the future: its place is that of the component's call.
         let exchange = self.outbound.enter(&request);
         Box::new(async move {
@@ -53,12 +55,15 @@ impl WasiHttpHooks for Hooks {
                 .send(request)
                 .await
                 .map_err(error)?;
-            Ok((response(incoming), Box::new(async { Ok(()) }) as Io))
+            Ok((
+                response(incoming, options.between_bytes_timeout),
+                Box::new(async { Ok(()) }) as Io,
+            ))
         })
     }
 }
 
-fn outgoing(request: http::Request<WasiBody>, options: RequestOptions) -> Outgoing {
+fn outgoing(request: http::Request<WasiBody>, options: &RequestOptions) -> Outgoing {
     let (mut head, body) = request.into_parts();
     // Made from the URL, as every client does it.
     head.headers.remove(header::HOST);
@@ -78,26 +83,31 @@ fn outgoing(request: http::Request<WasiBody>, options: RequestOptions) -> Outgoi
     }
 }
 
-fn response(incoming: Incoming) -> http::Response<WasiBody> {
+fn response(incoming: Incoming, between_bytes: Option<Duration>) -> http::Response<WasiBody> {
     let Incoming {
         status,
         headers,
         body,
         meter,
     } = incoming;
-    let frames = futures::stream::try_unfold((body, meter), |(mut body, mut meter)| async move {
-        match body.chunk().await {
-            Ok(Some(piece)) => {
-                meter.take(&piece).map_err(error)?;
-                Ok(Some((Frame::<Bytes>::data(piece), (body, meter))))
+    let frames =
+        futures::stream::try_unfold((body, meter), move |(mut body, mut meter)| async move {
+            let next = within(between_bytes, body.chunk()).await.map_err(|late| {
+                meter.broken(late);
+                Error::ConnectionReadTimeout
+            })?;
+            match next {
+                Ok(Some(piece)) => {
+                    meter.take(&piece).map_err(error)?;
+                    Ok(Some((Frame::<Bytes>::data(piece), (body, meter))))
+                }
+                Ok(None) => {
+                    meter.done();
+                    Ok(None)
+                }
+                Err(broken) => Err(error(meter.broken(explain(&broken)))),
             }
-            Ok(None) => {
-                meter.done();
-                Ok(None)
-            }
-            Err(broken) => Err(error(meter.broken(explain(&broken)))),
-        }
-    });
+        });
     let mut response = http::Response::new(StreamBody::new(frames).boxed_unsync());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

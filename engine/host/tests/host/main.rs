@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod limits;
+mod preview1;
 mod requests;
 mod results;
 mod support;
+mod turns;
 mod uploads;
+mod wasi_http;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use wasaga_core::json::MAX_DEPTH;
 use wasaga_core::{Certainty, Direction, Evidence, FailureKind};
 
 use crate::support::{Sandbox, completed, failed};
@@ -104,6 +105,58 @@ async fn a_result_that_is_no_json_is_a_failure() {
             (failure.kind, certainty),
             (FailureKind::Permanent, Certainty::Uncertain)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_result_or_patch_that_is_nested_too_deep_to_be_kept_is_a_failure() {
+    let sandbox = Sandbox::new("script").await;
+    let nested = |depth: usize| "{\"a\":".repeat(depth) + "7" + &"}".repeat(depth);
+    let called = sandbox
+        .act(json!({ "raw_result": nested(MAX_DEPTH), "raw_patch": nested(MAX_DEPTH) }))
+        .await;
+    completed(&called);
+    for (field, code) in [
+        ("raw_result", "invalid-result"),
+        ("raw_patch", "invalid-context-patch"),
+    ] {
+        for depth in [MAX_DEPTH + 1, 127, 10_000] {
+            let called = sandbox.act(json!({ field: nested(depth) })).await;
+            let (failure, certainty) = failed(&called);
+            assert_eq!(failure.code, code, "{depth}");
+            assert_eq!(certainty, Certainty::Uncertain);
+        }
+        let called = sandbox.act(json!({ field: nested(MAX_DEPTH + 1) })).await;
+        let message = &failed(&called).0.message;
+        assert!(message.contains("nested 65 deep; the most is 64"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_whose_details_cannot_be_kept_is_the_same_failure_without_them() {
+    let sandbox = Sandbox::new("script").await;
+    let mut nested = json!(7);
+    for _ in 0..=MAX_DEPTH {
+        nested = json!([nested]);
+    }
+    for (details, note) in [(json!("x".repeat(2_000)), "1000"), (nested, "65 deep")] {
+        for message in ["no".to_owned(), "m".repeat(9_999)] {
+            let fail = json!({
+                "kind": "retryable", "code": "busy", "message": message, "details": details,
+            });
+            let mut call = sandbox.call(json!({ "fail": fail }));
+            call.limits.payload_bytes = Some(1_000);
+            let called = sandbox.run(&call).await;
+            let (failure, certainty) = failed(&called);
+            assert_eq!(
+                (failure.kind, certainty),
+                (FailureKind::Retryable, Certainty::Definite)
+            );
+            assert_eq!((failure.code.as_str(), &failure.details), ("busy", &None));
+            let said = &failure.message;
+            assert!(said.starts_with(&message[..2]) && said.contains(note), "{said}");
+            assert!(said.len() <= 4_096);
+        }
     }
 }
 

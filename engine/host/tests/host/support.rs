@@ -1,6 +1,7 @@
 //! Hosts, calls and services for the tests.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::IntoFuture as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path as UrlPath, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::any;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -166,7 +168,7 @@ pub(crate) struct Received {
 
 /// A service on this machine that keeps what it received.
 ///
-/// `/hang` never answers, `/bytes/<n>` answers with so many bytes, `/away` redirects, everything else
+/// `/hang` never answers, `/stall` stops after a byte, `/bytes/<n>` answers with so many bytes, `/away` redirects, everything else
 /// answers `{"ok": true}`.
 pub(crate) struct Service {
     /// `127.0.0.1` and its port.
@@ -180,6 +182,7 @@ impl Service {
         let received = Arc::new(Mutex::new(Vec::new()));
         let router = Router::new()
             .route("/hang", any(hang))
+            .route("/stall", any(stall))
             .route("/bytes/{size}", any(bytes))
             .route(
                 "/away",
@@ -241,6 +244,11 @@ async fn keep(
 
 async fn hang() {
     std::future::pending().await
+}
+
+async fn stall() -> Body {
+    let byte = futures::stream::iter([Ok::<_, Infallible>("x")]);
+    Body::from_stream(byte.chain(futures::stream::pending()))
 }
 
 async fn bytes(UrlPath(size): UrlPath<usize>) -> Vec<u8> {

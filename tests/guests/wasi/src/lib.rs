@@ -1,6 +1,9 @@
 //! Tries what a sandbox must refuse, by the standard library and by WASI's own interfaces, and reports what it got.
+//! Or sends a request by `wasi:http`.
 //!
 //! On `wasm32-unknown-unknown` the standard library refuses by itself; WASI's interfaces are the engine's everywhere.
+
+mod request;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream, UdpSocket};
 
@@ -10,12 +13,16 @@ use wasip2::filesystem::preopens;
 use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
 
-/// `arguments.address` is what to connect to, `127.0.0.1:1` when it is not there.
+use request::Request;
+
+/// `arguments.request` is sent and its outcome is the result. Without one, everything that must be refused is tried;
+/// `arguments.address` is then what to connect to, `127.0.0.1:1` when it is not there.
 struct Escape;
 
 #[derive(Default, Deserialize)]
 struct Arguments {
     address: Option<SocketAddrV4>,
+    request: Option<Request>,
 }
 
 impl Action for Escape {
@@ -24,8 +31,11 @@ impl Action for Escape {
 
     fn act(call: Call<Value>) -> Result<Completed<Value>, StepError> {
         let arguments: Option<Arguments> = call.arguments()?;
+        let arguments = arguments.unwrap_or_default();
+        if let Some(request) = arguments.request {
+            return Ok(outcome(request.send()).into());
+        }
         let address = arguments
-            .unwrap_or_default()
             .address
             .unwrap_or(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
         Ok(json!({ "std": by_std(address), "wasi": by_wasi(address) }).into())
