@@ -22,6 +22,8 @@ const KEY_FILE: &str = "key";
 const KEY_BYTES: usize = 64;
 const MAC_BYTES: usize = 32;
 const EXTENSION: &str = "compiled";
+/// Extension of a file that is being written.
+const UNFINISHED: &str = "new";
 
 /// The directory of compiled components.
 #[derive(Debug)]
@@ -31,7 +33,6 @@ pub(crate) struct Cache {
     /// What of wasmtime, its settings and this machine the code depends on.
     compatibility: u64,
     max_bytes: u64,
-    temporary: AtomicU64,
 }
 
 impl Cache {
@@ -42,6 +43,7 @@ impl Cache {
     pub(crate) fn open(dir: &Path, engine: &Engine, max_bytes: u64) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         fs::set_permissions(dir, Permissions::from_mode(0o700))?;
+        remove_leftovers(dir)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
@@ -49,7 +51,6 @@ impl Cache {
             key: key(&dir.join(KEY_FILE))?,
             compatibility: hasher.finish(),
             max_bytes,
-            temporary: AtomicU64::new(0),
         })
     }
 
@@ -88,14 +89,20 @@ impl Cache {
 
     /// Writes the file whole or not at all.
     fn write(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
-        let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+        // Several hosts of a process may share the directory.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = self
             .dir
-            .join(format!("{}-{number}.new", std::process::id()));
+            .join(format!("{}-{number}.{UNFINISHED}", std::process::id()));
         let mac = self.mac(digest, code).finalize().into_bytes();
-        let written = private(&temporary)
-            .and_then(|mut file| file.write_all(&mac).and_then(|()| file.write_all(code)))
-            .and_then(|()| fs::rename(&temporary, self.path(digest)));
+        let written = private(&temporary).and_then(|mut file| {
+            // Held until the file has its name: it says that somebody is at it.
+            file.lock()?;
+            file.write_all(&mac)?;
+            file.write_all(code)?;
+            fs::rename(&temporary, self.path(digest))
+        });
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }
@@ -105,13 +112,8 @@ impl Cache {
     /// Removes the oldest files until so many more bytes fit.
     fn make_room(&self, bytes: u64) -> io::Result<()> {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == EXTENSION)
-                && let Ok(metadata) = fs::metadata(&path)
-            {
+        for path in files_with(&self.dir, EXTENSION)? {
+            if let Ok(metadata) = fs::metadata(&path) {
                 let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 files.push((written, metadata.len(), path));
             }
@@ -145,6 +147,30 @@ impl Cache {
     }
 }
 
+/// Removes what processes that came to a sudden end were writing. What one still writes is locked.
+fn remove_leftovers(dir: &Path) -> io::Result<()> {
+    for path in files_with(dir, UNFINISHED)? {
+        // It may have got its name by now.
+        if let Ok(file) = fs::File::open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}
+
+fn files_with(dir: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
 /// Reads the key, or makes one.
 fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let mut key = [0; KEY_BYTES];
@@ -173,4 +199,29 @@ fn private(path: &Path) -> io::Result<fs::File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_crash_left_is_removed_at_start_and_what_is_being_written_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = |name: &str| dir.path().join(name);
+        fs::write(file("1-0.new"), "half").expect("written");
+        fs::write(file("other.compiled"), "whole").expect("written");
+        let busy = private(&file("1-1.new")).expect("made");
+        busy.lock().expect("locked");
+
+        let open = || Cache::open(dir.path(), &Engine::default(), 1_000).expect("opened");
+        open();
+        assert!(!file("1-0.new").exists());
+        assert!(file("1-1.new").exists());
+        assert!(file("other.compiled").exists());
+
+        drop(busy);
+        open();
+        assert!(!file("1-1.new").exists());
+    }
 }

@@ -47,6 +47,7 @@ fn config() -> Config {
         // What no step needs is not there to be attacked.
         .wasm_gc(false)
         .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
         // A trap's message is the component's own words. Frames would be those of its toolchain.
         .wasm_backtrace_max_frames(None);
     config

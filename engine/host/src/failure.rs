@@ -1,7 +1,7 @@
 //! What goes wrong in a sandbox, in the words of the component's author.
 
 use serde_json::Value;
-use wasaga_core::{Certainty, Ended, Failure, FailureKind};
+use wasaga_core::{Certainty, Ended, Failure, FailureKind, json};
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
@@ -71,6 +71,7 @@ pub(crate) enum Stage {
 pub(crate) struct Circumstances<'a> {
     pub(crate) stage: Stage,
     pub(crate) limits: &'a CallLimits,
+    /// Whether the limit forbade the growth of memory that the component asked for last.
     pub(crate) memory_refused: bool,
     /// What the component said last.
     pub(crate) last_words: Option<&'a str>,
@@ -86,7 +87,7 @@ pub(crate) fn cut_off(error: &wasmtime::Error, around: &Circumstances<'_>) -> En
             limits.fuel
         );
         ("out-of-fuel", reason)
-    } else if around.memory_refused {
+    } else if is_for_want_of_memory(error, around) {
         let reason = format!(
             "the component asked for more than the {} bytes of memory that it may have: raise \
              limits.memory, or look for what it keeps",
@@ -140,6 +141,17 @@ pub(crate) fn cut_off(error: &wasmtime::Error, around: &Circumstances<'_>) -> En
         message = format!("{message}; it said: {words}");
     }
     uncertain(FailureKind::Permanent, code, message)
+}
+
+/// A component that gets no memory and cannot do without ends itself, by `unreachable` or by an exit,
+/// or never starts. Whatever else ends one that was refused memory has another cause, and one that
+/// got some afterwards has coped.
+fn is_for_want_of_memory(error: &wasmtime::Error, around: &Circumstances<'_>) -> bool {
+    let gave_up = match error.downcast_ref::<Trap>() {
+        Some(trap) => *trap == Trap::UnreachableCodeReached,
+        None => error.is::<I32Exit>() || around.stage == Stage::Instantiation,
+    };
+    around.memory_refused && gave_up
 }
 
 /// Wasmtime limits what a component can hand to the host at once, and has no type for saying so.
@@ -216,23 +228,25 @@ fn failed(failure: wit::Failure, limits: &CallLimits) -> Ended {
         &failure.code
     };
     let code = truncated(code, MAX_CODE_BYTES).to_owned();
-    let message = truncated(&failure.message, MAX_MESSAGE_BYTES).to_owned();
-    let details = match &failure.details {
-        None => Ok(None),
-        Some(text) => parsed("details", text, "invalid-result", limits).map(Some),
-    };
-    let failure = match details {
-        Ok(details) => Failure {
-            kind,
-            code,
-            message,
-            details,
-        },
-        Err(mut wrong) => {
-            let said = format!("{}; the failure was `{code}`: {message}", wrong.message);
-            truncated(&said, MAX_MESSAGE_BYTES).clone_into(&mut wrong.message);
-            wrong
+    let message = truncated(&failure.message, MAX_MESSAGE_BYTES);
+    let details = failure.details.as_deref();
+    let details = details
+        .map(|text| parsed("details", text, "invalid-details", limits))
+        .transpose();
+    let (message, details) = match details {
+        Ok(details) => (message.to_owned(), details),
+        // What a failure means for the saga does not depend on its details.
+        Err(wrong) => {
+            let note = format!(" (without its details: {})", wrong.message);
+            let room = MAX_MESSAGE_BYTES.saturating_sub(note.len());
+            (format!("{}{note}", truncated(message, room)), None)
         }
+    };
+    let failure = Failure {
+        kind,
+        code,
+        message,
+        details,
     };
     Ended::Failed {
         failure,
@@ -240,7 +254,7 @@ fn failed(failure: wit::Failure, limits: &CallLimits) -> Ended {
     }
 }
 
-/// Reads JSON that a component returned.
+/// Reads JSON that a component returned, if a saga can keep it.
 fn parsed(what: &str, text: &str, code: &str, limits: &CallLimits) -> Result<Value, Failure> {
     let failure = |code: &str, message: String| Failure {
         kind: FailureKind::Permanent,
@@ -254,6 +268,44 @@ fn parsed(what: &str, text: &str, code: &str, limits: &CallLimits) -> Result<Val
             format!("the {what} has {size} bytes, at most {max} are allowed (limits.payload)");
         return Err(failure("payload-too-large", message));
     }
-    serde_json::from_str(text)
-        .map_err(|error| failure(code, format!("the {what} is no JSON: {error}")))
+    let value = serde_json::from_str(text)
+        .map_err(|error| failure(code, format!("the {what} is no JSON: {error}")))?;
+    json::check_depth(&value).map_err(|reason| failure(code, format!("the {what} is {reason}")))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DefaultLimits;
+
+    fn code(error: impl Into<wasmtime::Error>, stage: Stage, memory_refused: bool) -> String {
+        let around = Circumstances {
+            stage,
+            limits: &DefaultLimits::default().default,
+            memory_refused,
+            last_words: None,
+        };
+        match cut_off(&error.into(), &around) {
+            Ended::Failed { failure, .. } => failure.code,
+            Ended::Completed(completion) => panic!("{completion:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_memory_explains_only_a_component_that_gave_up() {
+        let none_left = |error| code(error, Stage::Call, true);
+        let gave_up = Trap::UnreachableCodeReached;
+        assert_eq!(none_left(gave_up.into()), "memory-limit");
+        assert_eq!(none_left(I32Exit(2).into()), "memory-limit");
+        assert_eq!(none_left(Trap::StackOverflow.into()), "stack-overflow");
+        assert_eq!(none_left(Trap::OutOfFuel.into()), "out-of-fuel");
+        assert_eq!(none_left(Trap::IntegerDivisionByZero.into()), "trap");
+        assert_eq!(none_left(wasmtime::Error::msg("host")), "trap");
+        assert_eq!(code(gave_up, Stage::Call, false), "trap");
+
+        let start = |refused| code(wasmtime::Error::msg("pages"), Stage::Instantiation, refused);
+        assert_eq!(start(true), "memory-limit");
+        assert_eq!(start(false), "instantiation-failed");
+    }
 }

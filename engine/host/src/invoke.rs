@@ -15,6 +15,7 @@ use crate::limits::{Limiter, MAX_COMPONENT_HANDLES};
 use crate::logs::Log;
 use crate::registry::Loaded;
 use crate::store::CallState;
+use crate::turns::Turns;
 
 /// What a call left behind.
 #[derive(Clone, Debug)]
@@ -77,7 +78,7 @@ pub(crate) async fn invoke(
 
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     let limiter = &store.data().limiter;
-    let (memory_bytes, memory_refused) = (limiter.peak_memory_bytes as u64, limiter.memory_refused);
+    let (memory_bytes, memory_refused) = (limiter.memory_bytes as u64, limiter.memory_refused);
     // Its instance, its streams and the requests that nobody waits for any more.
     drop(store);
     let (requests, evidence) = outbound.close();
@@ -123,6 +124,7 @@ fn set_up(
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(limits.fuel)?;
     store.fuel_async_yield_interval(Some(config.fuel_yield_interval.max(1)))?;
+    store.call_hook_async(Turns);
     store.set_max_component_handles(MAX_COMPONENT_HANDLES);
     // What a component can hand over in one go: a result with its patch, or a request's body.
     let most = limits

@@ -30,6 +30,7 @@ mod prepare;
 mod registry;
 mod stats;
 mod store;
+mod turns;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -23,11 +23,9 @@ pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max_memory_bytes: usize,
-    memory_bytes: usize,
-    last_growth_bytes: usize,
-    /// The most that all memories had together.
-    pub(crate) peak_memory_bytes: usize,
-    /// Whether the component was refused memory.
+    /// What all memories have together. They never shrink, so it is also the most that they had.
+    pub(crate) memory_bytes: usize,
+    /// Whether the limit forbade what the component asked for last.
     pub(crate) memory_refused: bool,
 }
 
@@ -36,8 +34,6 @@ impl Limiter {
         Self {
             max_memory_bytes: usize::try_from(max_memory_bytes).unwrap_or(usize::MAX),
             memory_bytes: 0,
-            last_growth_bytes: 0,
-            peak_memory_bytes: 0,
             memory_refused: false,
         }
     }
@@ -48,23 +44,24 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let growth = desired.saturating_sub(current);
         let total = self.memory_bytes.saturating_add(growth);
-        if total > self.max_memory_bytes {
-            self.memory_refused = true;
+        self.memory_refused = total > self.max_memory_bytes;
+        if self.memory_refused {
             return Ok(false);
         }
         self.memory_bytes = total;
-        self.last_growth_bytes = growth;
-        self.peak_memory_bytes = self.peak_memory_bytes.max(total);
         Ok(true)
     }
 
+    /// Gives nothing back: wasmtime reports failures of growth that it never asked for here, and a
+    /// component that can cause those could lower its account as it likes.
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory_bytes = self.memory_bytes.saturating_sub(self.last_growth_bytes);
-        self.last_growth_bytes = 0;
         Ok(())
     }
 
@@ -95,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memories_are_limited_together_and_growth_that_failed_is_given_back() {
+    fn memories_are_limited_together_and_a_failure_gives_nothing_back() {
         let mut limiter = Limiter::new(100);
         let mut grow = |current, desired| limiter.memory_growing(current, desired, None).ok();
         assert_eq!(grow(0, 60), Some(true));
@@ -104,8 +101,24 @@ mod tests {
         limiter
             .memory_grow_failed(wasmtime::Error::msg("no pages"))
             .expect("no trap");
-        assert_eq!(limiter.memory_growing(60, 90, None).ok(), Some(true));
+        assert_eq!(limiter.memory_growing(60, 61, None).ok(), Some(false));
+        assert_eq!(limiter.memory_bytes, 100);
+    }
+
+    #[test]
+    fn a_refusal_counts_until_the_component_gets_memory_again() {
+        let mut limiter = Limiter::new(100);
+        assert_eq!(limiter.memory_growing(0, 101, None).ok(), Some(false));
         assert!(limiter.memory_refused);
-        assert_eq!(limiter.peak_memory_bytes, 100);
+        assert_eq!(limiter.memory_growing(0, 100, None).ok(), Some(true));
+        assert!(!limiter.memory_refused);
+    }
+
+    #[test]
+    fn growth_beyond_a_memory_s_own_maximum_is_neither_granted_nor_the_limit_s_doing() {
+        let mut limiter = Limiter::new(100);
+        assert_eq!(limiter.memory_growing(0, 60, Some(50)).ok(), Some(false));
+        assert!(!limiter.memory_refused);
+        assert_eq!(limiter.memory_bytes, 0);
     }
 }

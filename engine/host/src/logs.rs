@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasaga_core::{Call, LogLevel, LogLine, Name, SagaId, Timestamp};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 /// Longest line, in bytes. What is beyond is left out.
 const MAX_LINE_BYTES: usize = 8 * 1024;
@@ -225,6 +225,10 @@ impl Pollable for LogStream {
 #[async_trait::async_trait]
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > WRITE_PERMIT_BYTES {
+            let message = format!("a write of more than the {WRITE_PERMIT_BYTES} bytes permitted");
+            return Err(StreamError::trap(&message));
+        }
         self.log.lock().print(self.level, &bytes);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What the host knows of a call while it runs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasaga_core::Policy;
 use wasmtime::component::ResourceTable;
@@ -16,6 +17,8 @@ use crate::logs::Log;
 /// The data of a call's store.
 pub(crate) struct CallState {
     pub(crate) limiter: Limiter,
+    /// When the call last let others run, see [`Turns`](crate::turns::Turns).
+    pub(crate) turn_began: Instant,
     pub(crate) log: Log,
     pub(crate) policy: Arc<Policy>,
     /// The way out, shared with requests that are under way.
@@ -41,6 +44,7 @@ impl CallState {
         wasi_http.set_field_size_limit(MAX_HEADER_BYTES);
         Self {
             limiter,
+            turn_began: Instant::now(),
             log,
             policy,
             hooks: Hooks::new(Arc::clone(&outbound)),

@@ -128,7 +128,10 @@ async fn a_result_or_patch_that_is_nested_too_deep_to_be_kept_is_a_failure() {
         }
         let called = sandbox.act(json!({ field: nested(MAX_DEPTH + 1) })).await;
         let message = &failed(&called).0.message;
-        assert!(message.contains("nested 65 deep; the most is 64"), "{message}");
+        assert!(
+            message.contains("nested 65 deep; the most is 64"),
+            "{message}"
+        );
     }
 }
 
@@ -154,7 +157,10 @@ async fn a_failure_whose_details_cannot_be_kept_is_the_same_failure_without_them
             );
             assert_eq!((failure.code.as_str(), &failure.details), ("busy", &None));
             let said = &failure.message;
-            assert!(said.starts_with(&message[..2]) && said.contains(note), "{said}");
+            assert!(
+                said.starts_with(&message[..2]) && said.contains(note),
+                "{said}"
+            );
             assert!(said.len() <= 4_096);
         }
     }

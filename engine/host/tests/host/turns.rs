@@ -7,15 +7,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wasaga_core::FailureKind;
 
-use crate::support::{Sandbox, failed};
+use crate::support::{Sandbox, completed, failed};
 
-/// Does `program` forever, with a timeout of 50 ms and more fuel than that. Says how often another
-/// task had its turn on the same thread meanwhile.
+/// Does `program` forever, with a timeout of 50 ms and more fuel than that, of which none makes it let
+/// others run. Says how often another task had its turn on the same thread meanwhile.
 async fn turns_of_another(mut program: Value) -> u32 {
-    let sandbox = Sandbox::new("script").await;
+    let sandbox = Sandbox::with("script", |config| config.fuel_yield_interval = u64::MAX).await;
+    // From here on it is loaded.
+    completed(&sandbox.act(json!({})).await);
     program["forever"] = json!(true);
     let mut call = sandbox.call(program);
-    call.limits.fuel = Some(u64::MAX);
     call.timeout = Duration::from_millis(50);
 
     let turns = Arc::new(AtomicU32::new(0));

@@ -34,6 +34,8 @@ pub(crate) struct Program {
     /// Computes without end.
     pub(crate) spin: bool,
     pub(crate) panic: bool,
+    /// Does all of the above again and again.
+    pub(crate) forever: bool,
     /// Ends with this failure.
     pub(crate) fail: Option<Fail>,
     /// Fails only while the attempt is less than this: as `fail` says, or retryable with the code `not-yet`.

@@ -15,6 +15,16 @@ const LINE_BYTES: usize = 1_000;
 
 /// Does all of the program but its result, and says what it saw.
 pub(crate) fn run(program: &Program, attempt: u32) -> Result<Value, StepError> {
+    loop {
+        let observed = once(program)?;
+        if !program.forever {
+            fail(program, attempt)?;
+            return Ok(observed);
+        }
+    }
+}
+
+fn once(program: &Program) -> Result<Value, StepError> {
     let responses = program
         .requests
         .iter()
@@ -55,7 +65,6 @@ pub(crate) fn run(program: &Program, attempt: u32) -> Result<Value, StepError> {
     if program.panic {
         panic!("the program asked for it");
     }
-    fail(program, attempt)?;
     Ok(observed.into())
 }
 
