@@ -25,7 +25,7 @@ pub struct StartRequest {
     /// Version of its definition; the latest when absent.
     pub version: Option<u32>,
     /// Its input.
-    pub input: Value,
+    pub input: Arc<Value>,
     /// Its id, when the client wants to choose it. Starting the same saga again is no error.
     pub id: Option<SagaId>,
     /// Labels to find it by.
@@ -87,7 +87,7 @@ impl Sagas {
         let new = NewSaga {
             id,
             version,
-            input: Arc::new(request.input.clone()),
+            input: Arc::clone(&request.input),
             tags: request.tags.clone(),
         };
         let turn = start(&definition, new, &env).map_err(|error| match error {
@@ -149,7 +149,7 @@ impl Sagas {
             && request
                 .version
                 .is_none_or(|version| version == state.version)
-            && *state.input == request.input
+            && state.input == request.input
             && *state.tags == request.tags;
         if !same {
             return Err(StartError::Conflict { id });

@@ -73,7 +73,7 @@ pub(crate) async fn start_saga(
     let request = StartRequest {
         definition,
         version,
-        input,
+        input: Arc::new(input),
         id,
         tags,
     };
