@@ -241,3 +241,50 @@ impl OutputStream for LogStream {
         Ok(WRITE_PERMIT_BYTES)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Value;
+    use uuid::Uuid;
+    use wasaga_core::event::Pin;
+    use wasaga_core::{Digest, Direction, Limits, StepPath};
+
+    use super::*;
+
+    fn call() -> Call {
+        let name = Name::new("step").expect("a name");
+        let nothing = Arc::new(Value::Null);
+        Call {
+            saga: SagaId::from_parts(1, &[7; 10]),
+            definition: name.clone(),
+            idempotency_key: Uuid::from_u128(7),
+            step: StepPath::root(&name),
+            direction: Direction::Act,
+            attempt: 1,
+            pin: Pin {
+                component: name.clone(),
+                version: 1,
+                digest: Digest::of(b""),
+            },
+            action: name,
+            input: Arc::clone(&nothing),
+            context: Arc::clone(&nothing),
+            arguments: nothing,
+            previous: None,
+            result: None,
+            timeout: Duration::from_secs(1),
+            limits: Limits::default(),
+        }
+    }
+
+    #[test]
+    fn a_stream_takes_no_more_at_once_than_it_permits() {
+        let mut stream = Log::new(&call(), 1_000).stream(LogLevel::Stdout);
+        let permit = stream.check_write().expect("a permit");
+        assert!(stream.write(Bytes::from(vec![b'\n'; permit])).is_ok());
+        let more = stream.write(Bytes::from(vec![b'\n'; permit + 1]));
+        assert!(matches!(more, Err(StreamError::Trap(_))));
+    }
+}
