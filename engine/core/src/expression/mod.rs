@@ -2,6 +2,7 @@
 
 mod convert;
 mod loops;
+mod names;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -64,6 +65,12 @@ impl Expression {
         let program = ENV
             .compile(source)
             .map_err(|error| format!("`{source}` is not a CEL expression: {error}"))?;
+        if let Some(name) = names::unknown(program.expression()) {
+            return Err(format!(
+                "`{name}` in `{source}` is not known: expected one of {}",
+                names::ROOTS.join(", ")
+            ));
+        }
         let depth = loops::depth(program.expression());
         if depth > loops::MAX_DEPTH {
             return Err(format!(
@@ -300,6 +307,26 @@ mod tests {
         assert!(Expression::parse("input.a.map(x, x).filter(y, y).map(z, z)").is_ok());
         let error = Expression::parse("input.a.map(x, x.map(y, y.map(z, z)))").expect_err("3 deep");
         assert!(error.contains("3 loops"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_means_nothing_is_found_before_anything_runs() {
+        for fine in [
+            "input.a.map(x, x + 1)",
+            "input.a.all(x, input.b.exists(y, y == x))",
+            "type(input.n) == int && has(context.a)",
+            "{'a': steps.pay.id, 'b': [duration('1s')]}",
+            "size(input.name) > 3 ? input.name : 'short'",
+        ] {
+            assert!(
+                Expression::parse(fine).is_ok(),
+                "{:?}",
+                Expression::parse(fine)
+            );
+        }
+        for wrong in ["inputs.a", "input.a.map(x, y)", "[1, nosuch]", "{'a': b}"] {
+            assert!(Expression::parse(wrong).is_err(), "{wrong} was taken");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::definition::Problem;
 use crate::id::Name;
+use crate::limits::parse_size;
 use crate::time::parse_duration;
 
 /// An object whose fields are being read.
@@ -101,7 +102,12 @@ impl<'a> Fields<'a> {
         problems: &mut Vec<Problem>,
     ) -> Option<Duration> {
         self.convert(field, problems, |value| {
-            let duration = parse_duration(text_of(value)?).map_err(|error| error.to_string())?;
+            let Some(text) = value.as_str() else {
+                return Err(format!(
+                    "expected a length of time such as \"10s\" or \"200ms\", found {value:.40}"
+                ));
+            };
+            let duration = parse_duration(text).map_err(|error| error.to_string())?;
             if duration.is_zero() {
                 Err("expected more than no time at all".to_owned())
             } else {
@@ -140,14 +146,13 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Takes a field that serde can read.
-    pub(super) fn typed<T: serde::de::DeserializeOwned>(
-        &mut self,
-        field: &'static str,
-        problems: &mut Vec<Problem>,
-    ) -> Option<T> {
-        self.convert(field, problems, |value| {
-            serde_json::from_value(value.clone()).map_err(|error| error.to_string())
+    /// Takes a size in bytes.
+    pub(super) fn size(&mut self, field: &'static str, problems: &mut Vec<Problem>) -> Option<u64> {
+        self.convert(field, problems, |value| match value.as_str() {
+            Some(text) => parse_size(text).map_err(|error| error.to_string()),
+            None => Err(format!(
+                "expected a size such as \"64KiB\" or \"32MiB\", found {value:.40}"
+            )),
         })
     }
 

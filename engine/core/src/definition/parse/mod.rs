@@ -48,6 +48,8 @@ pub(super) fn definition(
     }
     let mut parts = None;
     if let Some(mut fields) = Fields::new(document, "", &mut reader.problems) {
+        // Editors look for it; it means nothing here.
+        fields.take("$schema");
         if let Some(own) = fields.name("name", &mut reader.problems)
             && own != *name
         {
@@ -133,7 +135,7 @@ impl Reader<'_> {
         self.problem(
             pointer,
             format!(
-                "expected an entry with one of the fields {}",
+                "expected an entry with one of the fields {}, which says what it is and names it",
                 fields::list(&KINDS)
             ),
         );

@@ -59,10 +59,14 @@ impl Policy {
     /// Reads `timeout`, `retry` and `limits`; what is not there comes from `base`.
     pub(super) fn read(fields: &mut Fields<'_>, base: &Self, problems: &mut Vec<Problem>) -> Self {
         let timeout = fields.duration("timeout", problems).unwrap_or(base.timeout);
-        let limits = fields
-            .typed::<Limits>("limits", problems)
-            .unwrap_or_default()
-            .or(base.limits);
+        let limits = match fields.object("limits", problems) {
+            Some(mut own) => {
+                let limits = limits(&mut own, problems).or(base.limits);
+                own.finish(problems);
+                limits
+            }
+            None => base.limits,
+        };
         let retry = match fields.object("retry", problems) {
             Some(mut own) => {
                 let retry = retry(&mut own, &base.retry, problems);
@@ -97,5 +101,17 @@ fn retry(fields: &mut Fields<'_>, base: &RetryPolicy, problems: &mut Vec<Problem
         jitter: fields
             .number("jitter", 0.0, 1.0, problems)
             .unwrap_or(base.jitter),
+    }
+}
+
+fn limits(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Limits {
+    let requests = fields.whole("requests", 0, u64::from(u32::MAX), problems);
+    Limits {
+        fuel: fields.whole("fuel", 1, u64::MAX, problems),
+        memory_bytes: fields.size("memory", problems),
+        payload_bytes: fields.size("payload", problems),
+        log_bytes: fields.size("log", problems),
+        response_bytes: fields.size("response", problems),
+        requests: requests.and_then(|number| u32::try_from(number).ok()),
     }
 }
