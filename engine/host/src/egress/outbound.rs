@@ -325,7 +325,14 @@ pub(crate) fn explain(error: &reqwest::Error) -> SendError {
     // The deepest cause says what happened; those above it repeat the URL.
     let reason = truncated(&deepest.to_string(), MAX_REASON_BYTES).to_owned();
     if error.is_connect() {
-        SendError::Connect(reason)
+        // The URL may come from configuration: which host it was is half of the message.
+        let place = error
+            .url()
+            .and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+        SendError::Connect(match place {
+            Some((host, port)) => format!("{host}:{port}: {reason}"),
+            None => reason,
+        })
     } else if error.is_timeout() {
         SendError::Timeout(reason)
     } else if error.is_builder() {
