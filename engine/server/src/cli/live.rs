@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use wasaga_core::event::SkipReason;
-use wasaga_core::{Certainty, Event, Failure, Metering, Record, StepPath, Timestamp};
+use wasaga_core::{Certainty, Event, Evidence, Failure, Metering, Record, StepPath, Timestamp};
 
-use super::output::{Output, Tone};
+use super::output::{Output, Tone, excerpt};
+
+/// Most of a result that a line shows, in characters.
+const MAX_RESULT_CHARS: usize = 60;
 
 /// Shows records as they come.
 #[derive(Debug)]
@@ -38,21 +41,26 @@ impl Live {
             Event::ActCompleted {
                 step,
                 attempt,
+                result,
                 metering,
                 ..
             } => {
-                let text = format!("done  {}  {}", took(metering), nth(*attempt));
+                let result = match result.is_null() {
+                    true => String::new(),
+                    false => format!("  → {}", excerpt(result, MAX_RESULT_CHARS)),
+                };
+                let text = format!("done  {}  {}{result}", took(metering), nth(*attempt));
                 self.line(output, Tone::Good, "✓", step, &text)
             }
             Event::ActFailed {
                 step,
                 attempt,
                 failure,
-                certainty,
+                evidence,
                 retry_at,
                 ..
             } => {
-                let text = failed(failure, *certainty, *attempt, again(*retry_at, at));
+                let text = failed(failure, *evidence, *attempt, again(*retry_at, at));
                 let (tone, mark) = failure_mark(*retry_at);
                 self.line(output, tone, mark, step, &text)
             }
@@ -77,7 +85,12 @@ impl Live {
                 retry_at,
                 ..
             } => {
-                let text = failed(failure, *certainty, *attempt, again(*retry_at, at));
+                // Of an undo, the journal has no other evidence than how it ended.
+                let evidence = match certainty {
+                    Certainty::Definite => Evidence::Unchanged,
+                    Certainty::Uncertain => Evidence::Possible,
+                };
+                let text = failed(failure, evidence, *attempt, again(*retry_at, at));
                 let (tone, mark) = failure_mark(*retry_at);
                 self.line(output, tone, mark, step, &format!("not undone: {text}"))
             }
@@ -152,13 +165,13 @@ fn failure_mark(retry_at: Option<Timestamp>) -> (Tone, &'static str) {
     }
 }
 
-fn failed(failure: &Failure, certainty: Certainty, attempt: u32, again: String) -> String {
-    let certainty = match certainty {
-        Certainty::Definite => "",
-        Certainty::Uncertain => "  (uncertain)",
+fn failed(failure: &Failure, evidence: Evidence, attempt: u32, again: String) -> String {
+    let effect = match evidence {
+        Evidence::Unchanged => "",
+        Evidence::Possible => "  (may have had an effect)",
     };
     format!(
-        "{}: {}{certainty}  {}{again}",
+        "{}: {}{effect}  {}{again}",
         failure.code,
         failure.message,
         nth(attempt)
@@ -231,10 +244,10 @@ mod tests {
         let journal = [
             json!({"type": "saga_started", "definition": "order", "version": 1, "input": {}}),
             json!({"type": "act_started", "step": "reserve", "attempt": 1, "component": "i", "version": 1, "digest": digest}),
-            json!({"type": "act_completed", "step": "reserve", "attempt": 1, "result": {}, "metering": metering(1.23)}),
+            json!({"type": "act_completed", "step": "reserve", "attempt": 1, "result": {"id": 5}, "metering": metering(1.23)}),
             json!({"type": "act_failed", "step": "pay", "attempt": 1, "failure": failure("busy"), "certainty": "uncertain",
                 "evidence": "possible", "retry_at": "2026-01-31T08:00:00.200Z", "metering": metering(12.0)}),
-            json!({"type": "act_failed", "step": "pay", "attempt": 2, "failure": failure("declined"), "certainty": "definite",
+            json!({"type": "act_failed", "step": "pay", "attempt": 2, "failure": failure("declined"), "certainty": "uncertain",
                 "evidence": "unchanged", "metering": metering(12.0)}),
             json!({"type": "saga_failed", "error": {"step": "pay", "code": "declined", "message": "no"}}),
             json!({"type": "compensation_skipped", "step": "pay", "reason": "no-effect"}),
@@ -243,11 +256,25 @@ mod tests {
         ];
         assert_eq!(
             shown(&journal),
-            "✓ reserve  done  1.2 ms  attempt 1\n\
-             ↻ pay      busy: no \\u{1b}carrier  (uncertain)  attempt 1, again in 200 ms\n\
+            "✓ reserve  done  1.2 ms  attempt 1  → {\"id\":5}\n\
+             ↻ pay      busy: no \\u{1b}carrier  (may have had an effect)  attempt 1, again in 200 ms\n\
              ✗ pay      declined: no \\u{1b}carrier  attempt 2\n\
              · pay      needs no undo: it changed nothing\n\
              ↩ reserve  undone  1.5 s  attempt 1\n"
+        );
+    }
+
+    #[test]
+    fn a_step_without_a_result_shows_none_and_a_long_one_is_cut() {
+        let done = |result: Value| json!({"type": "act_completed", "step": "pay", "attempt": 1, "result": result, "metering": metering(1.0)});
+        assert_eq!(
+            shown(&[done(Value::Null)]),
+            "✓ pay      done  1 ms  attempt 1\n"
+        );
+        let text = shown(&[done(json!("x".repeat(1000)))]);
+        assert!(
+            text.ends_with("xx…\n") && text.chars().count() < 110,
+            "{text}"
         );
     }
 

@@ -276,6 +276,15 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// A value as compact JSON, cut after so many characters.
+pub(crate) fn excerpt(value: &serde_json::Value, max_chars: usize) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(max_chars) {
+        None => text,
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
 /// The tone of a saga's status.
 pub(crate) const fn status_tone(status: Status) -> Tone {
     match status {
@@ -399,6 +408,13 @@ pub(crate) mod tests {
         plain.transient("working").expect("written");
         plain.line("done").expect("written");
         assert_eq!(written.text(), "done\n");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let value = serde_json::json!({"ü": "äöü"});
+        assert_eq!(excerpt(&value, 11), r#"{"ü":"äöü"}"#);
+        assert_eq!(excerpt(&value, 8), r#"{"ü":"äö…"#);
     }
 
     #[test]

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use wasaga_core::Status;
+use wasaga_core::{Status, StepStatus};
 
 use super::super::live::length;
-use super::super::output::{Cell, Output, Tone, one_line, status_tone, step_tone};
+use super::super::output::{Cell, Output, Tone, excerpt, one_line, status_tone, step_tone};
 use super::title;
-use wasaga::wire::{Saga, Step, Waiting};
+use wasaga::wire::{CompensationStatus, Saga, Step, Waiting};
+
+/// Most of a result that is shown, in characters.
+const MAX_RESULT_CHARS: usize = 300;
 
 /// Shows a saga and its steps.
 pub(super) fn saga(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
@@ -43,6 +46,25 @@ pub(super) fn saga(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
         ],
         saga.steps.iter().map(row),
     )?;
+    results(&saga.steps, output)
+}
+
+/// What the steps left, those that left nothing aside.
+fn results(steps: &[Step], output: &mut Output) -> anyhow::Result<()> {
+    let left: Vec<(&str, &serde_json::Value)> = steps
+        .iter()
+        .filter_map(|step| Some((step.step.as_str(), &**step.result.as_ref()?)))
+        .filter(|(_, result)| !result.is_null())
+        .collect();
+    let Some(width) = left.iter().map(|(step, _)| step.chars().count()).max() else {
+        return Ok(());
+    };
+    output.line("")?;
+    output.line("results")?;
+    for (step, result) in left {
+        let result = excerpt(result, MAX_RESULT_CHARS);
+        output.line(format!("  {step:width$}  {}", one_line(&result)))?;
+    }
     Ok(())
 }
 
@@ -58,18 +80,29 @@ fn row(step: &Step) -> [Cell; 8] {
         )
     });
     let fuel = step.metering.map(|metering| metering.fuel.to_string());
-    let undo = step.compensation.as_ref().map(|undo| match undo.attempts {
-        0 | 1 => format!("{:?}", undo.status).to_lowercase(),
-        attempts => format!("{:?} ({attempts} attempts)", undo.status).to_lowercase(),
-    });
+    let undo = step
+        .compensation
+        .as_ref()
+        .map(|undo| match (undo.status, undo.attempts) {
+            (CompensationStatus::Skipped, _) => "not needed".to_owned(),
+            (status, 0 | 1) => word(&status),
+            (status, attempts) => format!("{} ({attempts} attempts)", word(&status)),
+        });
+    // Why a step needs no undo is the column UNDO's to say.
+    let status = match step.status {
+        StepStatus::Skipped => StepStatus::Failed,
+        status => status,
+    };
+    // What an undo met before it succeeded is over.
     let error = step
         .compensation
         .as_ref()
+        .filter(|undo| undo.status != CompensationStatus::Completed)
         .and_then(|undo| undo.error.as_ref())
         .or(step.error.as_ref());
     [
         Cell::new(&step.step),
-        Cell::new(word(&step.status)).tone(step_tone(step.status)),
+        Cell::new(word(&status)).tone(step_tone(status)),
         Cell::right(step.attempts),
         Cell::new(component),
         Cell::right(time.unwrap_or_default()),
@@ -100,22 +133,49 @@ pub(super) fn outcome(saga: &Saga, output: &Output) -> String {
     } else {
         String::new()
     };
-    let why = saga
-        .error
-        .as_ref()
-        .filter(|_| saga.status != Status::Completed)
-        .map(|error| {
-            let step = error
-                .step
-                .as_ref()
-                .map(|step| format!("{step}: "))
-                .unwrap_or_default();
-            output.paint(
-                Tone::Normal,
-                format!(": {step}{}: {}", error.code, error.message),
-            )
-        });
+    let why = match saga.status {
+        Status::Completed => None,
+        Status::Stuck => not_undone(saga).or_else(|| first_failure(saga)),
+        _ => first_failure(saga),
+    };
+    let why = why.map(|why| output.paint(Tone::Normal, format!(": {why}")));
     format!("{status}{took}{}", why.unwrap_or_default())
+}
+
+/// Why a saga did not complete.
+fn first_failure(saga: &Saga) -> Option<String> {
+    let error = saga.error.as_ref()?;
+    let step = error
+        .step
+        .as_ref()
+        .map(|step| format!("{step}: "))
+        .unwrap_or_default();
+    Some(format!("{step}{}: {}", error.code, error.message))
+}
+
+/// Which steps could not be undone: that is what an operator has to look at.
+fn not_undone(saga: &Saga) -> Option<String> {
+    let failed: Vec<String> = saga
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let undo = step.compensation.as_ref()?;
+            let error = undo.error.as_ref()?;
+            (undo.status == CompensationStatus::Failed).then(|| {
+                format!(
+                    "the undo of {} failed: {}: {}",
+                    step.step, error.code, error.message
+                )
+            })
+        })
+        .collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let because = first_failure(saga)
+        .map(|first| format!(" (it was compensating because {first})"))
+        .unwrap_or_default();
+    Some(format!("{}{because}", failed.join("; ")))
 }
 
 /// Labels, each as `key=value`.
@@ -128,7 +188,10 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
+    use wasaga_core::{Failure, FailureKind};
 
     use super::super::super::output::tests::plain;
     use super::*;
@@ -154,6 +217,88 @@ mod tests {
             "parent": null, "created_at": "2026-01-31T08:00:00.000Z", "updated_at": "2026-01-31T08:00:00.250Z"
         }))
         .expect("a saga")
+    }
+
+    fn row_of<'a>(text: &'a str, step: &str) -> &'a str {
+        text.lines()
+            .find(|line| line.split_whitespace().next() == Some(step))
+            .expect("a row")
+    }
+
+    fn failure(code: &str) -> Arc<Failure> {
+        Arc::new(Failure {
+            kind: FailureKind::Permanent,
+            code: code.to_owned(),
+            message: "sorry".to_owned(),
+            details: None,
+        })
+    }
+
+    #[test]
+    fn results_are_shown_below_the_steps() {
+        let mut shown = compensated();
+        shown.steps[0].result = Some(Arc::new(json!({"seat": 4})));
+        let (mut output, written) = plain();
+        saga(&shown, &mut output).expect("written");
+        assert!(
+            written
+                .text()
+                .ends_with("\nresults\n  reserve  {\"seat\":4}\n"),
+            "{}",
+            written.text()
+        );
+        shown.steps[0].result = None;
+        let (mut output, written) = plain();
+        saga(&shown, &mut output).expect("written");
+        assert!(!written.text().contains("results"), "{}", written.text());
+    }
+
+    #[test]
+    fn a_stuck_saga_says_first_what_could_not_be_undone() {
+        let mut stuck = compensated();
+        stuck.status = Status::Stuck;
+        let undo = stuck.steps[0].compensation.as_mut().expect("an undo");
+        undo.status = CompensationStatus::Failed;
+        undo.error = Some(failure("gone"));
+        let (output, _) = plain();
+        assert_eq!(
+            outcome(&stuck, &output),
+            "stuck after 250 ms: the undo of reserve failed: gone: sorry \
+             (it was compensating because pay: declined: no money)"
+        );
+    }
+
+    #[test]
+    fn a_failed_step_that_needs_no_undo_is_shown_as_failed() {
+        let mut shown = compensated();
+        let mut undo = shown.steps[0].compensation.clone().expect("an undo");
+        undo.status = CompensationStatus::Skipped;
+        undo.attempts = 0;
+        shown.steps[1].status = StepStatus::Skipped;
+        shown.steps[1].compensation = Some(undo);
+        let (mut output, written) = plain();
+        saga(&shown, &mut output).expect("written");
+        let text = written.text();
+        let pay = row_of(&text, "pay");
+        assert!(
+            pay.contains("failed") && pay.contains("not needed"),
+            "{pay}"
+        );
+        assert!(!text.contains("skipped"), "{text}");
+    }
+
+    #[test]
+    fn what_an_undo_met_before_it_succeeded_is_not_shown() {
+        let mut shown = compensated();
+        let undo = shown.steps[0].compensation.as_mut().expect("an undo");
+        undo.attempts = 2;
+        undo.error = Some(failure("busy"));
+        let (mut output, written) = plain();
+        saga(&shown, &mut output).expect("written");
+        let text = written.text();
+        let reserve = row_of(&text, "reserve");
+        assert!(reserve.contains("completed (2 attempts)"), "{reserve}");
+        assert!(!reserve.contains("busy"), "{reserve}");
     }
 
     #[test]
