@@ -34,11 +34,14 @@ pub(crate) struct Answer {
 impl Client {
     /// A client of the server at an address.
     pub(crate) fn new(server: &str) -> anyhow::Result<Self> {
-        let wrong = |reason: &str| Usage(format!("`{server}` is not a server's address: {reason}"));
-        let base = Url::parse(server).map_err(|error| wrong(&error.to_string()))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(wrong("expected http://host:port").into());
-        }
+        let base = Url::parse(server)
+            .ok()
+            .filter(|base| matches!(base.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                Usage(format!(
+                    "`{server}` is not a server's address: expected for example http://127.0.0.1:7420"
+                ))
+            })?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("wasaga/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_wrong_usage() {
-        for server in ["localhost:7420", "ftp://a", "nonsense"] {
+        for server in ["localhost:7420", "127.0.0.1:7420", "ftp://a", "nonsense"] {
             let error = Client::new(server).expect_err("no address");
             assert!(error.downcast_ref::<Usage>().is_some(), "{error}");
         }

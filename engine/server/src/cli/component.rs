@@ -22,6 +22,7 @@ use wasaga::wire::{
 pub(super) enum Command {
     /// Upload a version of a component and make it the active one
     Push {
+        /// Name of the component; the first upload makes it
         name: Name,
         /// A component, or a core module that carries its component type; `-` is standard input
         file: PathBuf,
@@ -35,29 +36,46 @@ pub(super) enum Command {
         page: PageOptions,
     },
     /// Show a component and its versions
-    Show { name: Name },
+    Show {
+        /// Name of the component
+        name: Name,
+    },
     /// Make a version the active one: steps that start from now on take it
-    Activate { name: Name, version: u32 },
+    Activate {
+        /// Name of the component
+        name: Name,
+        /// Number of the version, as `wasaga component show` lists it
+        version: u32,
+    },
     /// Make the version before the active one the active one
-    Rollback { name: Name },
+    Rollback {
+        /// Name of the component
+        name: Name,
+    },
     /// Show what a component is granted, or grant it something else
+    #[command(after_help = POLICY_HELP)]
     Policy {
+        /// Name of the component; it need not have a version yet
         name: Name,
         #[command(flatten)]
         grant: Grant,
     },
 }
 
-/// Any of these replaces the whole policy; what is not named is not granted.
+const POLICY_HELP: &str = "Without options: shows it. With options: these replace all that was granted before; \
+repeat an option to give several.";
+
+// Not a doc comment: it would become the help of the command that these are options of.
+// Any of these replaces the whole policy; what is not named is not granted.
 #[derive(Debug, Args)]
 pub(super) struct Grant {
-    /// A host that it may send requests to: `example.com`, `example.com:8443`, `*.example.com`
+    /// A host that it may send requests to: `example.com`, `example.com:8443`, `*.example.com`; may be repeated
     #[arg(long = "allow-host", value_name = "HOST")]
     allowed_hosts: Vec<String>,
-    /// A network that is not global and that it may reach all the same
+    /// A network that is not global and that it may reach all the same; may be repeated
     #[arg(long = "allow-network", value_name = "CIDR")]
     allowed_networks: Vec<String>,
-    /// A value that it can look up
+    /// A value that it can look up; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = input::key_value)]
     config: Vec<(String, String)>,
     /// Units of fuel that a call may use, about one for each instruction
@@ -79,7 +97,8 @@ pub(super) struct Grant {
     #[arg(long, value_name = "N")]
     requests: Option<u32>,
     /// Grant nothing beyond the server's defaults
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["allowed_hosts", "allowed_networks", "config", "fuel", "memory",
+        "payload", "log", "response", "requests"])]
     nothing: bool,
 }
 
@@ -383,5 +402,30 @@ mod tests {
     fn no_option_shows_the_policy_and_granting_nothing_has_to_be_said() {
         assert_eq!(policy(""), None);
         assert_eq!(policy("--nothing"), Some(Policy::default()));
+    }
+
+    #[test]
+    fn nothing_and_something_cannot_be_granted_at_once() {
+        for something in [
+            "--allow-host a",
+            "--allow-network 10.0.0.0/8",
+            "--config a=b",
+            "--fuel 1",
+            "--memory 1MiB",
+            "--payload 1B",
+            "--log 1B",
+            "--response 1B",
+            "--requests 1",
+        ] {
+            let line = ["x", "--nothing"]
+                .into_iter()
+                .chain(something.split_whitespace());
+            let error = Line::try_parse_from(line).expect_err("a contradiction");
+            assert_eq!(
+                error.kind(),
+                clap::error::ErrorKind::ArgumentConflict,
+                "{something}"
+            );
+        }
     }
 }

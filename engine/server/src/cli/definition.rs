@@ -32,6 +32,7 @@ pub(super) enum Command {
     },
     /// Show a definition's document
     Show {
+        /// Name of the definition
         name: Name,
         /// Which version; the latest unless given
         #[arg(long, value_name = "N")]
@@ -43,7 +44,9 @@ impl Command {
     pub(super) async fn run(self, client: &Client, output: &mut Output) -> anyhow::Result<Outcome> {
         match self {
             Self::Apply { file, name } => {
-                let document = input::read(&file)?;
+                let text = input::read(&file)?;
+                let document = serde_json::from_slice(&text)
+                    .map_err(|error| Usage(format!("{} is not JSON: {error}", file.display())))?;
                 let name = match name {
                     Some(name) => name,
                     None => own_name(&document)
@@ -52,7 +55,7 @@ impl Command {
                 let request = client
                     .request(Method::PUT, &["v1", "definitions", name.as_str()])
                     .header(CONTENT_TYPE, "application/json")
-                    .body(document);
+                    .body(text);
                 let answer = client.send(request).await?;
                 if output.format() == Format::Json {
                     output.line(answer.text()?)?;
@@ -103,9 +106,7 @@ impl Command {
 }
 
 /// The name that a document gives itself.
-fn own_name(document: &[u8]) -> Result<Name, String> {
-    let document: Value =
-        serde_json::from_slice(document).map_err(|error| format!("is not JSON: {error}"))?;
+fn own_name(document: &Value) -> Result<Name, String> {
     match document.get("name") {
         Some(Value::String(name)) => Name::new(name).map_err(|error| error.to_string()),
         Some(_) => Err("its `name` is no string".to_owned()),
@@ -115,18 +116,22 @@ fn own_name(document: &[u8]) -> Result<Name, String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_document_without_a_name_says_how_to_give_one() {
         assert_eq!(
-            own_name(br#"{"name": "order"}"#).expect("a name").as_str(),
+            own_name(&json!({"name": "order"}))
+                .expect("a name")
+                .as_str(),
             "order"
         );
-        let error = own_name(b"{}").expect_err("no name");
+        let error = own_name(&json!({})).expect_err("no name");
         assert!(error.contains("--name"), "{error}");
-        for wrong in [&b"[1"[..], br#"{"name": 3}"#, br#"{"name": "a b"}"#] {
-            assert!(own_name(wrong).is_err());
+        for wrong in [json!([1]), json!({"name": 3}), json!({"name": "a b"})] {
+            assert!(own_name(&wrong).is_err());
         }
     }
 }

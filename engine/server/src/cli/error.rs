@@ -82,6 +82,22 @@ impl Refused {
         problem
     }
 
+    /// What is faulty and how often, where the faults are shown below: the server's own words
+    /// lead to the field of JSON that has them.
+    fn faults(&self) -> Option<String> {
+        let what = match self.code.as_str() {
+            "invalid-definition" => "The definition has",
+            "invalid-input" => "The input has",
+            "invalid-tags" => "The tags have",
+            _ => return None,
+        };
+        match self.errors.len() {
+            0 => None,
+            1 => Some(format!("{what} a fault")),
+            faults => Some(format!("{what} {faults} faults")),
+        }
+    }
+
     /// The HTTP status.
     pub(crate) const fn status(&self) -> u16 {
         self.status
@@ -90,15 +106,21 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            self.detail
-                .as_deref()
-                .filter(|detail| !detail.is_empty())
-                .unwrap_or(&self.title),
-        )?;
+        match self.faults() {
+            Some(faults) => f.write_str(&faults)?,
+            None => f.write_str(
+                self.detail
+                    .as_deref()
+                    .filter(|detail| !detail.is_empty())
+                    .unwrap_or(&self.title),
+            )?,
+        }
         match self.code.as_str() {
             "" => write!(f, " ({})", self.status)?,
             code => write!(f, " ({} {code})", self.status)?,
+        }
+        if !self.errors.is_empty() {
+            f.write_str(":")?;
         }
         for fault in &self.errors {
             let pointer = if fault.pointer.is_empty() {
@@ -152,12 +174,12 @@ mod tests {
     #[test]
     fn every_fault_of_a_problem_is_shown_with_its_place() {
         let body = br#"{"type": "about:blank", "title": "Unprocessable", "status": 422, "code": "invalid-definition",
-            "detail": "the definition has 2 faults",
+            "detail": "`errors` says where",
             "errors": [{"pointer": "/steps/0/component", "message": "is missing"}, {"pointer": "", "message": "no steps"}]}"#;
         let refused = Refused::read(StatusCode::UNPROCESSABLE_ENTITY, body);
         assert_eq!(
             refused.to_string(),
-            "the definition has 2 faults (422 invalid-definition)\n  /steps/0/component: is missing\n  (whole document): no steps"
+            "The definition has 2 faults (422 invalid-definition):\n  /steps/0/component: is missing\n  (whole document): no steps"
         );
     }
 

@@ -27,8 +27,15 @@ pub(super) fn json(argument: &str) -> anyhow::Result<serde_json::Value> {
         None if argument == "-" => ("standard input", read(Path::new("-"))?),
         None => ("--input", argument.as_bytes().to_vec()),
     };
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Usage(format!("{name} is not JSON: {error}")).into())
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let hint = match name {
+            "--input" if !argument.trim_start().starts_with(['{', '[', '"']) => {
+                format!("; a file is written `@{argument}`")
+            }
+            _ => String::new(),
+        };
+        Usage(format!("{name} is not JSON: {error}{hint}")).into()
+    })
 }
 
 /// Splits `key=value` at the first `=`.
@@ -58,6 +65,12 @@ mod tests {
         assert_eq!(json(r#"{"a": 1}"#).expect("JSON")["a"], 1);
         let error = json("{a}").expect_err("no JSON").to_string();
         assert!(error.starts_with("--input is not JSON"), "{error}");
+        assert!(!error.contains('@'), "{error}");
+        let error = json("hello.json").expect_err("no JSON").to_string();
+        assert!(
+            error.ends_with("a file is written `@hello.json`"),
+            "{error}"
+        );
         let error = json("@/no/such/file").expect_err("no file").to_string();
         assert!(error.starts_with("/no/such/file: "), "{error}");
     }

@@ -111,22 +111,27 @@ impl RequestOptions {
 #[command(next_help_heading = "Sagas")]
 pub(super) struct SagaOptions {
     /// Sagas in memory; those beyond wait on disk, the oldest first
-    #[arg(long, env = "WASAGA_MAX_RESIDENT_SAGAS", value_name = "COUNT",
+    #[arg(long, env = "WASAGA_MAX_RESIDENT_SAGAS", value_name = "COUNT", default_value = "1024",
         value_parser = clap::value_parser!(u32).range(1..))]
-    max_resident_sagas: Option<u32>,
+    max_resident_sagas: u32,
     /// Tags of a saga
-    #[arg(long, env = "WASAGA_MAX_TAGS", value_name = "COUNT")]
-    max_tags: Option<u16>,
+    #[arg(
+        long,
+        env = "WASAGA_MAX_TAGS",
+        value_name = "COUNT",
+        default_value = "16"
+    )]
+    max_tags: u16,
     /// Time for calls that run when the server ends; those that take longer are left to the next start
-    #[arg(long, env = "WASAGA_SHUTDOWN_GRACE", value_name = "TIME", value_parser = duration)]
-    shutdown_grace: Option<Duration>,
+    #[arg(long, env = "WASAGA_SHUTDOWN_GRACE", value_name = "TIME", default_value = "20s", value_parser = duration)]
+    shutdown_grace: Duration,
 }
 
 impl SagaOptions {
     pub(super) fn apply(&self, mut config: Config) -> Config {
-        set(&mut config.max_resident, self.max_resident_sagas);
-        set(&mut config.max_tags, self.max_tags.map(usize::from));
-        set(&mut config.shutdown_grace, self.shutdown_grace);
+        config.max_resident = self.max_resident_sagas;
+        config.max_tags = usize::from(self.max_tags);
+        config.shutdown_grace = self.shutdown_grace;
         config
     }
 }
@@ -136,76 +141,107 @@ impl SagaOptions {
 #[command(next_help_heading = "Sandbox")]
 pub(super) struct SandboxOptions {
     /// Calls at the same time; others wait
-    #[arg(long, env = "WASAGA_MAX_CONCURRENT_CALLS", value_name = "COUNT",
+    #[arg(long, env = "WASAGA_MAX_CONCURRENT_CALLS", value_name = "COUNT", default_value = "256",
         value_parser = clap::value_parser!(u32).range(1..))]
-    max_concurrent_calls: Option<u32>,
+    max_concurrent_calls: u32,
     /// Calls of one component at the same time; others wait
-    #[arg(long, env = "WASAGA_MAX_CALLS_PER_COMPONENT", value_name = "COUNT",
+    #[arg(long, env = "WASAGA_MAX_CALLS_PER_COMPONENT", value_name = "COUNT", default_value = "128",
         value_parser = clap::value_parser!(u32).range(1..))]
-    max_calls_per_component: Option<u32>,
+    max_calls_per_component: u32,
     /// Component versions that are kept ready to be called
-    #[arg(long, env = "WASAGA_MAX_LOADED_COMPONENTS", value_name = "COUNT",
+    #[arg(long, env = "WASAGA_MAX_LOADED_COMPONENTS", value_name = "COUNT", default_value = "128",
         value_parser = clap::value_parser!(u32).range(1..))]
-    max_loaded_components: Option<u32>,
+    max_loaded_components: u32,
     /// Size of the cache of compiled components
-    #[arg(long, env = "WASAGA_MAX_CACHE", value_name = "SIZE")]
-    max_cache: Option<Size>,
+    #[arg(
+        long,
+        env = "WASAGA_MAX_CACHE",
+        value_name = "SIZE",
+        default_value = "4GiB"
+    )]
+    max_cache: Size,
     /// Fuel of a call for which neither its step nor its component's policy has a limit
-    #[arg(long, env = "WASAGA_DEFAULT_FUEL", value_name = "UNITS")]
-    default_fuel: Option<u64>,
+    #[arg(
+        long,
+        env = "WASAGA_DEFAULT_FUEL",
+        value_name = "UNITS",
+        default_value = "1000000000"
+    )]
+    default_fuel: u64,
     /// Memory of such a call
-    #[arg(long, env = "WASAGA_DEFAULT_MEMORY", value_name = "SIZE")]
-    default_memory: Option<Size>,
+    #[arg(
+        long,
+        env = "WASAGA_DEFAULT_MEMORY",
+        value_name = "SIZE",
+        default_value = "128MiB"
+    )]
+    default_memory: Size,
     /// Size of the result, context patch or failure details of such a call
-    #[arg(long, env = "WASAGA_DEFAULT_PAYLOAD", value_name = "SIZE")]
-    default_payload: Option<Size>,
+    #[arg(
+        long,
+        env = "WASAGA_DEFAULT_PAYLOAD",
+        value_name = "SIZE",
+        default_value = "1MiB"
+    )]
+    default_payload: Size,
     /// What such a call may write to its saga's log
-    #[arg(long, env = "WASAGA_DEFAULT_CALL_LOG", value_name = "SIZE")]
-    default_call_log: Option<Size>,
+    #[arg(
+        long,
+        env = "WASAGA_DEFAULT_CALL_LOG",
+        value_name = "SIZE",
+        default_value = "64KiB"
+    )]
+    default_call_log: Size,
     /// Size of a response to such a call's outgoing request
-    #[arg(long, env = "WASAGA_DEFAULT_RESPONSE", value_name = "SIZE")]
-    default_response: Option<Size>,
+    #[arg(
+        long,
+        env = "WASAGA_DEFAULT_RESPONSE",
+        value_name = "SIZE",
+        default_value = "4MiB"
+    )]
+    default_response: Size,
     /// Outgoing requests of such a call
-    #[arg(long, env = "WASAGA_DEFAULT_REQUESTS", value_name = "COUNT")]
-    default_requests: Option<u32>,
+    #[arg(
+        long,
+        env = "WASAGA_DEFAULT_REQUESTS",
+        value_name = "COUNT",
+        default_value = "100"
+    )]
+    default_requests: u32,
     /// Most fuel that any step or policy can give a call
-    #[arg(long, env = "WASAGA_MAX_FUEL", value_name = "UNITS")]
-    max_fuel: Option<u64>,
+    #[arg(
+        long,
+        env = "WASAGA_MAX_FUEL",
+        value_name = "UNITS",
+        default_value = "100000000000"
+    )]
+    max_fuel: u64,
     /// Most memory that any step or policy can give a call
-    #[arg(long, env = "WASAGA_MAX_MEMORY", value_name = "SIZE")]
-    max_memory: Option<Size>,
+    #[arg(
+        long,
+        env = "WASAGA_MAX_MEMORY",
+        value_name = "SIZE",
+        default_value = "1GiB"
+    )]
+    max_memory: Size,
 }
 
 impl SandboxOptions {
     pub(super) fn apply(&self, mut config: HostConfig) -> HostConfig {
-        let bytes = |size: Option<Size>| size.map(|size| size.0);
-        set(&mut config.max_concurrent_calls, self.max_concurrent_calls);
-        set(
-            &mut config.max_calls_per_component,
-            self.max_calls_per_component,
-        );
-        set(
-            &mut config.max_loaded_components,
-            self.max_loaded_components,
-        );
-        set(&mut config.max_cache_bytes, bytes(self.max_cache));
+        config.max_concurrent_calls = self.max_concurrent_calls;
+        config.max_calls_per_component = self.max_calls_per_component;
+        config.max_loaded_components = self.max_loaded_components;
+        config.max_cache_bytes = self.max_cache.0;
         let default = &mut config.limits.default;
-        set(&mut default.fuel, self.default_fuel);
-        set(&mut default.memory_bytes, bytes(self.default_memory));
-        set(&mut default.payload_bytes, bytes(self.default_payload));
-        set(&mut default.log_bytes, bytes(self.default_call_log));
-        set(&mut default.response_bytes, bytes(self.default_response));
-        set(&mut default.requests, self.default_requests);
-        set(&mut config.limits.cap.fuel, self.max_fuel);
-        set(&mut config.limits.cap.memory_bytes, bytes(self.max_memory));
+        default.fuel = self.default_fuel;
+        default.memory_bytes = self.default_memory.0;
+        default.payload_bytes = self.default_payload.0;
+        default.log_bytes = self.default_call_log.0;
+        default.response_bytes = self.default_response.0;
+        default.requests = self.default_requests;
+        config.limits.cap.fuel = self.max_fuel;
+        config.limits.cap.memory_bytes = self.max_memory.0;
         config
-    }
-}
-
-/// What is not given stays as the crates have it.
-fn set<T>(setting: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *setting = given;
     }
 }
 
@@ -247,6 +283,32 @@ mod tests {
             config.max_concurrent_calls,
             HostConfig::new("cache").max_concurrent_calls
         );
+    }
+
+    #[test]
+    fn what_is_not_given_stays_as_the_crates_have_it() {
+        let options = parse(&[]).expect("options");
+        let sagas = options.sagas.apply(Config::default());
+        assert_eq!(format!("{sagas:?}"), format!("{:?}", Config::default()));
+        let sandbox = options.sandbox.apply(HostConfig::new("cache"));
+        let expected = HostConfig::new("cache");
+        assert_eq!(format!("{sandbox:?}"), format!("{expected:?}"));
+        assert_eq!(
+            options.requests.max_component_bytes(),
+            expected.max_component_bytes
+        );
+    }
+
+    #[test]
+    fn every_option_of_a_limit_shows_its_default() {
+        use clap::CommandFactory as _;
+        let command = Command::command();
+        let limits = command
+            .get_arguments()
+            .filter(|argument| argument.get_help_heading().is_some());
+        for limit in limits {
+            assert!(!limit.get_default_values().is_empty(), "{}", limit.get_id());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod show;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Serialize;
@@ -29,17 +30,29 @@ pub(super) enum Command {
         page: PageOptions,
     },
     /// Show a saga and its steps
-    Show { id: SagaId },
+    Show {
+        /// Id of the saga, as `wasaga saga list` shows it
+        #[arg(value_parser = saga_id)]
+        id: SagaId,
+    },
     /// Show a saga's steps as they happen, from its first one, until it is over
-    Watch { id: SagaId },
+    Watch {
+        /// Id of the saga, as `wasaga saga list` shows it
+        #[arg(value_parser = saga_id)]
+        id: SagaId,
+    },
     /// Show what a saga's steps logged
     Logs {
+        /// Id of the saga, as `wasaga saga list` shows it
+        #[arg(value_parser = saga_id)]
         id: SagaId,
         #[command(flatten)]
         page: PageOptions,
     },
     /// Undo what a saga has done
     Cancel {
+        /// Id of the saga, as `wasaga saga list` shows it
+        #[arg(value_parser = saga_id)]
         id: SagaId,
         /// Why, for the journal
         #[arg(long)]
@@ -52,6 +65,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Start {
+    /// Name of the definition
     definition: Name,
     /// What the saga works on: JSON, `@file`, or `-` for standard input
     #[arg(long, default_value = "{}", value_name = "JSON")]
@@ -59,7 +73,7 @@ pub(super) struct Start {
     /// Id of the saga, a UUID: starting it again with the same id starts it once
     #[arg(long)]
     id: Option<SagaId>,
-    /// A label to find it by
+    /// A label to find it by; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = input::key_value)]
     tags: Vec<(String, String)>,
     /// Version of the definition; the latest unless given
@@ -74,7 +88,7 @@ pub(super) struct Start {
 #[derive(Debug, Args, Serialize)]
 pub(super) struct Filter {
     /// Only of this status
-    #[arg(long)]
+    #[arg(long, value_parser = status())]
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     /// Only of this definition
@@ -182,6 +196,19 @@ impl Start {
         }
         Ok(Outcome::Done)
     }
+}
+
+/// Reads the id of a saga that there is.
+fn saga_id(argument: &str) -> Result<SagaId, String> {
+    argument
+        .parse()
+        .map_err(|_| "expected a saga's id, as in `wasaga saga list`".to_owned())
+}
+
+/// Reads a status; the help and a mistake's message have them all.
+fn status() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.map(Status::as_str))
+        .try_map(|status| status.parse::<Status>())
 }
 
 /// A label as the API's query has it.
