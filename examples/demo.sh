@@ -6,7 +6,8 @@
 #   examples/demo.sh --once     runs the demo and ends; exit 0 only if everything came out as it must
 #   examples/demo.sh --built    does not build: takes what was built before
 #
-# It starts afresh each time. Its data is in wasaga-data/demo, with --once in a directory that it removes.
+# It starts afresh each time. Its data is in wasaga-demo, which one demo at a time has, or with --once in a directory
+# that it removes.
 # WASAGA_PROFILE chooses the cargo profile: release unless told otherwise, dev builds faster.
 set -euo pipefail
 
@@ -96,6 +97,15 @@ build() {
 }
 
 # --- Starting
+
+# claim <folder>: one demo at a time may have it. The lock is beside the folder, which each demo removes, and lasts
+# as long as this script or one of the servers that it started.
+claim() {
+    command -v flock >/dev/null ||
+        die "flock is needed, so that two demos do not share a folder; it is in util-linux. --once needs none."
+    exec {lock}>"$1.lock"
+    flock --nonblock "$lock" || die "A demo is already running: end it first (Ctrl-C there), or use --once."
+}
 
 is_taken() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
@@ -194,7 +204,8 @@ if [[ $mode == once ]]; then
     scratch=$(mktemp -d)
     data=$scratch
 else
-    data=$repo/wasaga-data/demo
+    data=$repo/wasaga-demo
+    claim "$data"
     rm -rf "$data"
     mkdir -p "$data"
 fi
