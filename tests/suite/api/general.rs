@@ -42,13 +42,16 @@ async fn a_server_says_that_it_lives_is_ready_and_how_it_is_used() {
             "{path} is not described"
         );
     }
-    let page = server.get("/docs/").await;
-    assert_eq!(page.status, 200);
-    assert!(
-        page.body.as_str().unwrap().contains("<html"),
-        "{}",
-        page.body
-    );
+    // Whoever opens the server's address is led to the same page.
+    for path in ["/docs/", "/"] {
+        let page = server.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(
+            page.body.as_str().unwrap().contains("<html"),
+            "{path}: {}",
+            page.body
+        );
+    }
 }
 
 #[tokio::test]
@@ -100,7 +103,7 @@ async fn a_body_that_is_malformed_or_too_large_changes_nothing() {
         .await
         .problem(415, "unsupported-media-type");
     server
-        .post("/v1/sagas", &json!({"definition": "x"}))
+        .post("/v1/sagas", &json!({"definition": 7}))
         .await
         .problem(422, "invalid-body");
     assert_eq!(

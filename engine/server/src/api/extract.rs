@@ -351,7 +351,7 @@ mod tests {
                 r#"{"definition": "order", "input": 1, "inputs": 2}"#,
                 "/inputs",
             ),
-            (r#"{"definition": "order"}"#, ""),
+            (r#"{"input": 1}"#, ""),
         ] {
             let refused = parse::<StartSaga>(body.as_bytes()).expect_err("a problem");
             assert_eq!(refused.problem().code, Code::InvalidBody);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{Method, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -45,6 +45,7 @@ pub fn router(api: Arc<Api>) -> Router {
             get(describe).layer(Extension(Arc::<str>::from(description))),
         )
         .merge(docs)
+        .route("/", get(async || Redirect::to("/docs/")))
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(guard::panicked))

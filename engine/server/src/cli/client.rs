@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,6 +29,7 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     body: Bytes,
     etag: Option<String>,
+    status: StatusCode,
 }
 
 impl Client {
@@ -78,6 +79,7 @@ impl Client {
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Answer> {
         let response = self.open(request).await?;
+        let status = response.status();
         let etag = response
             .headers()
             .get("etag")
@@ -87,7 +89,7 @@ impl Client {
             .bytes()
             .await
             .map_err(|error| self.unreachable(&error))?;
-        Ok(Answer { body, etag })
+        Ok(Answer { body, etag, status })
     }
 
     /// Sends a request and leaves the answer's body to be read as it comes.
@@ -137,6 +139,11 @@ impl Answer {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         serde_json::from_slice(&self.body)
             .context("the server's answer is not what this version of wasaga knows")
+    }
+
+    /// Whether the request made something that was not there before.
+    pub(crate) fn is_made(&self) -> bool {
+        self.status == StatusCode::CREATED
     }
 
     /// Which state of a resource the answer shows.

@@ -10,7 +10,7 @@ use reqwest::header::IF_MATCH;
 use wasaga_core::{Limits, Name, Policy};
 
 use super::client::{Answer, Client};
-use super::error::Outcome;
+use super::error::{Outcome, Refused};
 use super::input;
 use super::output::{Cell, Format, Output, Tone};
 use super::page::PageOptions;
@@ -131,6 +131,10 @@ impl Command {
                 no_activate,
             } => {
                 let wasm = input::read(&file)?;
+                let active_before = match output.format() {
+                    Format::Json => None,
+                    Format::Text => active(client, &name).await?,
+                };
                 let mut request = client
                     .request(Method::POST, &["v1", "components", name.as_str()])
                     .header("content-type", "application/wasm")
@@ -147,6 +151,9 @@ impl Command {
                     output.line(answer.text()?)?;
                 } else {
                     output.line(version_line(&uploaded.version, output))?;
+                    if !answer.is_made() {
+                        output.line(existed(&uploaded.version, active_before))?;
+                    }
                 }
             }
             Self::List { page } => {
@@ -208,6 +215,25 @@ impl Command {
 
 async fn get(client: &Client, name: &Name) -> anyhow::Result<Answer> {
     client.get(&["v1", "components", name.as_str()]).await
+}
+
+/// The active version of a component, when it has one.
+async fn active(client: &Client, name: &Name) -> anyhow::Result<Option<u32>> {
+    match get(client, name).await {
+        Ok(answer) => Ok(answer.json::<ComponentDetail>()?.component.active),
+        Err(error) if error.downcast_ref().is_some_and(Refused::is_unknown) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What an upload changed whose content was there already.
+fn existed(version: &ComponentVersion, active_before: Option<u32>) -> String {
+    let number = version.version;
+    if version.active && active_before != Some(number) {
+        format!("active again: this content was uploaded before as v{number}")
+    } else {
+        format!("unchanged: this content was uploaded before as v{number}")
+    }
 }
 
 async fn activate(
@@ -396,6 +422,20 @@ mod tests {
         let set = policy(options).expect("a policy");
         assert_eq!(set.limits.memory_bytes, Some(1024));
         assert_eq!(policy_text(&set), options);
+    }
+
+    #[test]
+    fn an_upload_of_known_content_says_whether_it_changed_anything() {
+        let mut version: ComponentVersion = serde_json::from_value(serde_json::json!({
+            "name": "a", "version": 2, "digest": format!("sha256:{}", "0".repeat(64)), "size": 1, "imports": [],
+            "exports": [], "active": true, "created_at": "2026-01-31T08:00:00Z"
+        }))
+        .expect("a version");
+        assert!(existed(&version, Some(3)).starts_with("active again: "));
+        assert!(existed(&version, None).ends_with(" v2"));
+        assert!(existed(&version, Some(2)).starts_with("unchanged: "));
+        version.active = false;
+        assert!(existed(&version, Some(3)).starts_with("unchanged: "));
     }
 
     #[test]

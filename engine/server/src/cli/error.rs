@@ -82,6 +82,11 @@ impl Refused {
         problem
     }
 
+    /// Whether what was asked for does not exist.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.status == reqwest::StatusCode::NOT_FOUND.as_u16()
+    }
+
     /// What is faulty and how often, where the faults are shown below: the server's own words
     /// lead to the field of JSON that has them.
     fn faults(&self) -> Option<String> {

@@ -23,7 +23,10 @@ pub struct StartSaga {
     /// Version of the definition; the latest unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// What the saga works on; has to fit the definition's `input_schema`.
+    /// What the saga works on; has to fit the definition's `input_schema`. An empty object unless it
+    /// is given.
+    #[serde(default = "empty_object")]
+    #[schema(default = empty_object)]
     pub input: Value,
     /// Id of the saga to be, so that a repeated request starts it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,6 +35,10 @@ pub struct StartSaga {
     /// Labels to find the saga by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+}
+
+fn empty_object() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 /// Why a saga is cancelled.
@@ -210,4 +217,25 @@ pub enum CompensationStatus {
     Failed,
     /// Not needed.
     Skipped,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_saga_that_is_given_no_input_works_on_an_empty_object() {
+        let read = |body: Value| {
+            serde_json::from_value::<StartSaga>(body)
+                .expect("a saga")
+                .input
+        };
+        assert_eq!(read(json!({"definition": "order"})), json!({}));
+        assert_eq!(
+            read(json!({"definition": "order", "input": null})),
+            Value::Null
+        );
+    }
 }

@@ -128,6 +128,10 @@ impl Command {
                             Cell::new(show::tags(&saga.tags)),
                         ]
                     });
+                    if list.items.is_empty() {
+                        output.note("No sagas.");
+                        return Ok(Outcome::Done);
+                    }
                     output.table(["ID", "DEFINITION", "STATUS", "STARTED", "TAGS"], rows)?;
                     page.note_more(list.next_cursor.as_deref(), output);
                 }
@@ -148,6 +152,9 @@ impl Command {
                     output.line(answer.text()?)?;
                 } else {
                     let list: Page<LogLine> = answer.json()?;
+                    if list.items.is_empty() {
+                        output.note("No log lines (a call's log is written when the call ends).");
+                    }
                     for line in &list.items {
                         output.line(log_line(line, output))?;
                     }
