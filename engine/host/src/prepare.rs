@@ -6,9 +6,9 @@ use wasaga_core::{ComponentInfo, Digest};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
-use wasmtime::Engine;
 use wasmtime::component::types::Component as ComponentType;
 use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Module};
 use wit_component::ComponentEncoder;
 
 use crate::bindings::StepPre;
@@ -159,6 +159,8 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, PrepareError> {
     let error = |error: &dyn std::fmt::Display| {
         PrepareError::Encode(truncated(&format!("{error:#}"), MAX_REASON_BYTES).to_owned())
     };
+    // The encoder trusts the sizes that a module names.
+    Module::validate(&Engine::default(), module).map_err(|e| PrepareError::Compile(reason(&e)))?;
     let (stripped, _) = wit_component::metadata::decode(module).map_err(|e| error(&e))?;
     if stripped.is_none() {
         return Err(PrepareError::NoComponentType);
