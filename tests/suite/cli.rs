@@ -115,3 +115,29 @@ async fn a_definition_s_faults_are_shown_with_their_places() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn content_that_was_pushed_before_says_whether_it_is_active_again() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["script", "bench"].map(|name| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, guest(name)).unwrap();
+        file.to_str().unwrap().to_owned()
+    });
+    let push = |file: &str| {
+        let pushed = run(&server, &["component", "push", "c", file]);
+        assert_eq!(pushed.status.code(), Some(0), "{}", text(&pushed.stderr));
+        text(&pushed.stdout)
+    };
+    let first = push(&one);
+    assert!(!first.contains("uploaded before"), "{first}");
+    let same = push(&one);
+    assert!(same.contains("unchanged"), "{same}");
+    push(&other);
+    let back = push(&one);
+    assert!(
+        back.contains("active again") && back.contains("as v1"),
+        "{back}"
+    );
+}
