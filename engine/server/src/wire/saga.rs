@@ -26,7 +26,6 @@ pub struct StartSaga {
     /// What the saga works on; has to fit the definition's `input_schema`. An empty object unless it
     /// is given.
     #[serde(default = "empty_object")]
-    #[schema(default = json!({}))]
     pub input: Value,
     /// Id of the saga to be, so that a repeated request starts it once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
