@@ -81,7 +81,7 @@ mod tests {
             order,
             json!({ "steps": [] }),
             with("/input_schema", json!(true)),
-            with("/steps/0/limits/memory", Value::Null),
+            with("/$schema", json!("https://wasaga.example/definition")),
             with("/steps/0/arguments", json!("text")),
             with("/steps/1/compensate_failed", json!("never")),
         ];
@@ -123,6 +123,8 @@ mod tests {
             with("/steps/0/retry/multiplier", json!(0.5)),
             with("/steps/0/retry/jitter", json!(1.5)),
             with("/steps/0/retry/initial_interval", json!(200)),
+            with("/steps/0/limits/memory", Value::Null),
+            with("/steps/0/limits/fuel", json!(0)),
             with("/steps/0/limits/fuel", json!(-1)),
             with("/steps/0/limits/memory", json!("lots")),
             with("/steps/0/limits/cpu", json!(1)),
