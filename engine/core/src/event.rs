@@ -226,10 +226,6 @@ impl Event {
     }
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde calls"
-)]
 fn is_null(value: &Arc<Value>) -> bool {
     value.is_null()
 }

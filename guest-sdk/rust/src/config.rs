@@ -12,8 +12,8 @@ use crate::{StepError, host};
 
 /// The value called `name`, `None` when the operator set none.
 ///
-/// A secret comes as an opaque placeholder. The engine replaces it in requests to the hosts which that secret is bound
-/// to: put it into a header as if it were the secret itself.
+/// Values are plain: whoever reaches the engine's API can read them. The contract has placeholders for secrets, which
+/// this engine does not do yet.
 pub fn get(name: &str) -> Option<String> {
     host::config(name)
 }

@@ -68,7 +68,7 @@ impl Request {
         self
     }
 
-    /// Adds `Authorization: Bearer …`. Takes the placeholder of a secret as well, see [`config::get`](crate::config::get).
+    /// Adds `Authorization: Bearer …`.
     pub fn bearer_auth(self, token: impl AsRef<str>) -> Self {
         self.header("authorization", format!("Bearer {}", token.as_ref()))
     }
