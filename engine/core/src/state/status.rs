@@ -13,27 +13,36 @@ use super::{Phase, State, StepState};
 pub enum Status {
     /// Going forward.
     Running,
-    /// Going forward once a timer fires.
+    /// Going forward once a timer fires, a reply arrives, or a nested saga ends.
     Waiting,
+    /// Stopped between two calls until an operator says how to go on.
+    Paused,
+    /// Every step is done and being made final.
+    Confirming,
     /// Undoing what was done.
     Compensating,
     /// Over: every step is done.
     Completed,
     /// Over: every step is undone.
     Compensated,
-    /// A compensation gave up: an operator has to act.
+    /// A compensation or a confirmation gave up: an operator has to act.
     Stuck,
+    /// Over: an operator gave it up as it was.
+    Abandoned,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Running,
         Self::Waiting,
+        Self::Paused,
+        Self::Confirming,
         Self::Compensating,
         Self::Completed,
         Self::Compensated,
         Self::Stuck,
+        Self::Abandoned,
     ];
 
     /// The word for it.
@@ -42,17 +51,28 @@ impl Status {
         match self {
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Confirming => "confirming",
             Self::Compensating => "compensating",
             Self::Completed => "completed",
             Self::Compensated => "compensated",
             Self::Stuck => "stuck",
+            Self::Abandoned => "abandoned",
         }
     }
 
-    /// Whether the engine has nothing more to do for the saga by itself.
+    /// Whether this is an end. Only a completed saga that is nested in another one leaves it again:
+    /// when the other one is undone.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Compensated | Self::Abandoned)
+    }
+
+    /// Whether whoever waits for the saga need not wait longer: it is over, or goes on only once an
+    /// operator has acted on what gave up.
     #[must_use]
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Completed | Self::Compensated | Self::Stuck)
+        self.is_over() || matches!(self, Self::Stuck)
     }
 }
 
@@ -65,7 +85,8 @@ impl fmt::Display for Status {
 /// A text that is no [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a status: expected one of running, waiting, compensating, completed, compensated, stuck"
+    "`{0}` is not a status: expected one of running, waiting, paused, confirming, compensating, \
+     completed, compensated, stuck, abandoned"
 )]
 pub struct StatusError(String);
 
