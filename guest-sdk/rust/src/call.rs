@@ -54,13 +54,21 @@ impl<I> Call<I> {
         self.raw.attempt
     }
 
-    /// The same for every attempt of this invocation, different for `act` and `compensate`.
+    /// The same for every attempt of this invocation, different for `act`, `compensate`, `confirm` and each `on_reply`.
     ///
     /// Requests made with [`http`](crate::http) need no help: the engine adds an `Idempotency-Key`, derived from this
     /// key and the request's position within the call, to each one that is not a GET, HEAD or OPTIONS. Use this where
     /// a service wants the key elsewhere, for example in the body.
     pub fn idempotency_key(&self) -> &str {
         &self.raw.idempotency_key
+    }
+
+    /// What whoever has to reply must name, at `POST /v1/callbacks/{token}`, when this call answers
+    /// [`Outcome::Pending`](crate::Outcome::Pending).
+    ///
+    /// It is known beforehand, so hand it out first and answer then: a reply that comes early is kept.
+    pub fn reply_token(&self) -> String {
+        format!("{}.{}", self.raw.saga_id, self.raw.idempotency_key)
     }
 
     /// The saga's context: the object that the steps before this one have patched.
@@ -147,6 +155,15 @@ pub(crate) mod tests {
         assert_eq!(call.context::<Value>().unwrap()["total"], 12.5);
         assert_eq!(call.arguments::<Option<Value>>().unwrap(), None);
         assert_eq!(call.previous::<Value>().unwrap(), None);
+    }
+
+    #[test]
+    fn the_reply_token_is_the_saga_and_the_key_of_the_call() {
+        let call: Call<Value> = raw_call(&Value::Null).try_into().unwrap();
+        assert_eq!(
+            call.reply_token(),
+            "0197c2a5-7a38-7c6e-9c5e-0a8d3f3c1b2a.key"
+        );
     }
 
     #[test]

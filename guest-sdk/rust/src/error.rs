@@ -83,6 +83,11 @@ impl StepError {
             message: message.into(),
             details: None,
         };
+        Self::replied(failure)
+    }
+
+    /// What a reply says about work that failed. No `From`: a `Failure` is an error like any other to that.
+    pub(crate) fn replied(failure: Failure) -> Self {
         Self {
             failure: Box::new(failure),
         }

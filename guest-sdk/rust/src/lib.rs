@@ -1,7 +1,7 @@
 //! Write the steps of a [Wasaga](https://github.com/wasaga/wasaga) saga in Rust.
 //!
 //! A step is a type that implements [`Action`]: `act` does the work, `compensate` undoes it. [`export!`] makes a
-//! component of it.
+//! component of it. [`Callback`] is for a step that waits for a reply, [`Confirmation`] for the second phase of a step.
 //!
 //! ```
 //! use wasaga_sdk::prelude::*;
@@ -36,25 +36,38 @@
 mod action;
 pub mod bindings;
 mod call;
+mod callback;
 pub mod config;
+mod confirmation;
 mod error;
 mod export;
 mod host;
 pub mod http;
 pub mod log;
+mod run;
 
 pub use action::{Action, Completed};
 pub use call::Call;
+pub use callback::{Callback, Outcome};
+pub use confirmation::Confirmation;
 pub use error::{FailureKind, StepError};
-#[doc(hidden)]
-pub use export::__private;
 pub use serde_json::{Value, json};
 
 /// What nearly every step needs: `use wasaga_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Action, Call, Completed, StepError, Value, config, http, json};
+    pub use crate::{
+        Action, Call, Callback, Completed, Confirmation, Outcome, StepError, Value, config, http,
+        json,
+    };
     pub use crate::{debug, error, info, trace, warn};
     pub use serde::{Deserialize, Serialize};
+}
+
+/// What [`export!`] expands to. No part of the public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings::wasaga::saga::types::{Call, Failure};
+    pub use crate::run::{Actions, Run, unknown_action};
 }
 
 /// Compiles the README's examples.

@@ -1,10 +1,14 @@
 //! What a script may say. An unknown field is an error, so that a test cannot misspell one.
+//!
+//! In every text of a program, the URL, headers and body of a request among them, `{key}` stands for the idempotency key
+//! of the call that runs it, and `{token}` for the token of the reply to that call.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 use wasaga_sdk::StepError;
+use wasaga_sdk::bindings::wasaga::saga::types::Call;
 
 /// Done from top to bottom. What is not there is not done.
 #[derive(Default, Deserialize)]
@@ -41,22 +45,63 @@ pub(crate) struct Program {
     /// Fails only while the attempt is less than this: as `fail` says, or retryable with the code `not-yet`.
     pub(crate) fail_until_attempt: Option<u32>,
 
+    /// Answers that a reply has to come, with this payload, instead of a result. Also in `on_reply`.
+    #[serde(deserialize_with = "present")]
+    pub(crate) pending: Option<Value>,
+    /// The same with this text as its payload, JSON or not.
+    pub(crate) raw_pending: Option<String>,
+    /// In `on_reply`: no longer `pending` once the reply is a success with this value.
+    #[serde(deserialize_with = "present")]
+    pub(crate) pending_until_reply: Option<Value>,
+
     /// Ends with this text as its result, JSON or not.
     pub(crate) raw_result: Option<String>,
     /// Ends with a string of so many bytes as its result.
     pub(crate) result_bytes: Option<usize>,
-    /// Ends with this result. Without any of these it is `{"responses": […], …}`.
+    /// Ends with this result. Without any of these it is `{"responses": […], …}`, in `on_reply` with the `reply` in it.
     #[serde(deserialize_with = "present")]
     pub(crate) result: Option<Value>,
-    /// Ends with all fields of the call as its result; `compensate` logs them with the `result` that it was given.
+    /// Ends with all fields of the call as its result, in `on_reply` with the `reply` too. `compensate` and `confirm` log
+    /// them with the `result` that they were given.
     pub(crate) echo: bool,
     /// Patches the context with this text, JSON or not.
     pub(crate) raw_patch: Option<String>,
     /// Patches the context.
     pub(crate) patch: Option<Value>,
 
+    /// What `on_reply` does. Without it, it ends with the result `{"reply": {"succeeded": …}}` or
+    /// `{"reply": {"failed": {…}}}`.
+    pub(crate) on_reply: Option<Box<Program>>,
+    /// What `confirm` does.
+    pub(crate) confirm: Option<Box<Program>>,
     /// What `compensate` does.
     pub(crate) compensate: Option<Box<Program>>,
+}
+
+impl Program {
+    /// The program in a call's arguments; `null` is one that does nothing.
+    pub(crate) fn read(call: &Call) -> Result<Self, StepError> {
+        // Ids and keys hold nothing that JSON would escape.
+        let token = format!("{}.{}", call.saga_id, call.idempotency_key);
+        let arguments = call
+            .arguments
+            .replace("{key}", &call.idempotency_key)
+            .replace("{token}", &token);
+        serde_json::from_str::<Option<Self>>(&arguments)
+            .map(Option::unwrap_or_default)
+            .map_err(|error| {
+                StepError::permanent("invalid-arguments", format!("this is no program: {error}"))
+            })
+    }
+
+    /// The payload when it ends with `pending`, after a reply that succeeded with this value.
+    pub(crate) fn pending(&self, replied: Option<&Value>) -> Option<String> {
+        if replied.is_some() && replied == self.pending_until_reply.as_ref() {
+            return None;
+        }
+        let payload = self.pending.as_ref().map(Value::to_string);
+        self.raw_pending.clone().or(payload)
+    }
 }
 
 /// A request to send.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use wasaga_sdk::http::{self, Response};
 use wasaga_sdk::log::{self, Level as HostLevel};
-use wasaga_sdk::{FailureKind, StepError, config};
+use wasaga_sdk::{StepError, config};
 
 use crate::program::{Level, Program, Request};
 use crate::resources;
@@ -89,10 +89,7 @@ fn send(request: &Request, tolerate_all: bool) -> Result<Value, StepError> {
         Ok(response) => Ok(describe(&response)),
         Err(error) if tolerate_all || request.tolerate => {
             let error = StepError::from(error);
-            let kind = match error.kind() {
-                FailureKind::Retryable => "retryable",
-                FailureKind::Permanent => "permanent",
-            };
+            let kind = crate::kind(error.kind());
             Ok(
                 json!({ "error": { "kind": kind, "code": error.code(), "message": error.message() } }),
             )
