@@ -6,18 +6,26 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::event::Pin;
-use crate::id::{Direction, Name, SagaId, StepPath, idempotency_key};
+use crate::call::{CallId, Direction, Reply};
+use crate::event::{Parent, Pin};
+use crate::id::{Name, SagaId, idempotency_key};
 use crate::limits::Limits;
-use crate::state::{Act, CompensationProgress, State, StepState};
+use crate::path::StepPath;
+use crate::state::{Act, Child, Phase, Progress, State, StepState};
 use crate::time::Timestamp;
+use crate::transition::{self, ChildEnd};
 
 /// Something to do for a saga.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Call a component, and say what came of it with an `Input` of the same direction.
+    /// Call a component, and say what came of it with [`Input::Returned`](crate::Input).
     Call(Box<Call>),
-    /// Say `Input::Tick` then.
+    /// See to it that a nested saga runs, or undoes itself. It tells by itself how it ended.
+    Child(Box<ChildOrder>),
+    /// Tell the saga around this one how it ended, then say
+    /// [`Input::ParentTold`](crate::Input).
+    TellParent(Box<Told>),
+    /// Say [`Input::Tick`](crate::Input) then.
     WakeAt(Timestamp),
 }
 
@@ -28,11 +36,9 @@ pub struct Call {
     pub saga: SagaId,
     /// Name of its definition.
     pub definition: Name,
-    /// The step.
-    pub step: StepPath,
-    /// Which way.
-    pub direction: Direction,
-    /// 1 for the first.
+    /// Which call of it this is.
+    pub id: CallId,
+    /// 1 for the first attempt of this call, as the contract counts: each reply makes a new call.
     pub attempt: u32,
     /// The version to run.
     pub pin: Pin,
@@ -46,61 +52,155 @@ pub struct Call {
     pub context: Arc<Value>,
     /// The step's arguments.
     pub arguments: Arc<Value>,
-    /// Result of the step before.
+    /// Result of the node before.
     pub previous: Option<Arc<Value>>,
-    /// For a compensation: what the act left, when that is known.
+    /// For a compensation: what the act left, when that is known. For a confirmation: what it left.
     pub result: Option<Arc<Value>>,
+    /// For `on-reply`: the reply.
+    pub reply: Option<Arc<Reply>>,
     /// Wall time the call may take.
     pub timeout: Duration,
     /// What the call may use.
     pub limits: Limits,
 }
 
+/// What is wanted of a nested saga.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChildOrder {
+    /// The nested saga.
+    pub child: Child,
+    /// The saga around it.
+    pub parent: Parent,
+    /// What is wanted.
+    pub want: Want,
+}
+
+/// What is wanted of a nested saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// That it runs.
+    Run,
+    /// That it is undone.
+    Undo,
+}
+
+/// How a nested saga ended, for the saga around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// The nested saga.
+    pub child: SagaId,
+    /// The saga around it.
+    pub parent: Parent,
+    /// How it ended.
+    pub end: ChildEnd,
+}
+
 /// Everything that has to be done for a saga in this state. Nothing, when it is over.
 #[must_use]
 pub fn effects(state: &State) -> Vec<Effect> {
-    let calls = state
-        .steps
-        .iter()
-        .filter_map(|step| call(state, step).map(|call| Effect::Call(Box::new(call))));
-    calls.chain(state.wake_at().map(Effect::WakeAt)).collect()
+    let mut effects = Vec::new();
+    for step in &state.steps {
+        if let Some(call) = call(state, step) {
+            effects.push(Effect::Call(Box::new(call)));
+        } else if let Some(order) = child_order(state, step) {
+            effects.push(Effect::Child(Box::new(order)));
+        }
+    }
+    if let (Some(parent), Some(end)) = (&state.parent, state.untold_end()) {
+        effects.push(Effect::TellParent(Box::new(Told {
+            child: state.id,
+            parent: parent.clone(),
+            end,
+        })));
+    }
+    effects.extend(state.wake_at().map(Effect::WakeAt));
+    effects
+}
+
+/// When somebody has to look at a saga that nobody drives: at once when there is something to do,
+/// at the next timer while it only waits, and never when it goes on only once somebody asks.
+#[must_use]
+pub fn due_at(state: &State) -> Option<Timestamp> {
+    let now = state.updated_at;
+    let at_once = match state.phase {
+        _ if state.is_calling() => true,
+        Phase::Forward | Phase::Confirming | Phase::Backward => {
+            state.pause.is_none() && transition::is_ready(state, now)
+        }
+        Phase::Completed | Phase::Compensated | Phase::Abandoned => state.untold_end().is_some(),
+        Phase::Stuck(_) => false,
+    };
+    if at_once { Some(now) } else { state.wake_at() }
 }
 
 fn call(state: &State, step: &StepState) -> Option<Call> {
-    let definition = state.definition.step_at(&step.path)?;
-    let (direction, attempt) = if step.act == Act::Running {
-        (Direction::Act, step.attempts)
-    } else if step.compensation.progress == CompensationProgress::Running {
-        (Direction::Compensate, step.compensation.attempts)
-    } else {
-        return None;
-    };
-    let (timeout, limits) = match direction {
-        Direction::Act => (definition.timeout, definition.limits),
-        Direction::Compensate => (definition.compensate.timeout, definition.compensate.limits),
+    let (direction, attempt) = step.running()?;
+    let work = state.definition.work_at(&step.path)?;
+    let policy = state.policy(&step.path, direction)?;
+    let (round, earlier) = match direction {
+        Direction::OnReply => (step.rounds, step.earlier_attempts),
+        Direction::Act => (0, step.earlier_attempts),
+        Direction::Confirm | Direction::Compensate => (0, 0),
     };
     let previous = step
         .previous
         .as_ref()
-        .and_then(|path| state.step(path)?.result().cloned());
+        .and_then(|path| state.result_at(path));
     Some(Call {
         saga: state.id,
         definition: state.definition.name.clone(),
-        step: step.path.clone(),
-        direction,
-        attempt,
+        attempt: attempt - earlier,
         pin: step.pin.clone()?,
-        action: definition.action.clone(),
-        idempotency_key: idempotency_key(state.id, &step.path, direction),
+        action: work.action.clone(),
+        idempotency_key: idempotency_key(state.id, &step.path, direction, round),
         input: Arc::clone(&state.input),
-        context: Arc::clone(&state.context),
+        context: state.context_at(&step.path),
         arguments: Arc::clone(&step.arguments),
-        previous,
-        result: step
-            .result()
-            .cloned()
-            .filter(|_| direction == Direction::Compensate),
-        timeout,
-        limits,
+        previous: previous.cloned(),
+        result: step.result().cloned(),
+        reply: step
+            .reply
+            .clone()
+            .filter(|_| direction == Direction::OnReply),
+        timeout: policy.timeout,
+        limits: policy.limits,
+        id: CallId {
+            direction,
+            step: step.path.clone(),
+            attempt,
+        },
     })
+}
+
+fn child_order(state: &State, step: &StepState) -> Option<ChildOrder> {
+    let child = step.child.as_ref()?;
+    let want = match (state.phase, &step.act, step.compensation.progress) {
+        (Phase::Forward, Act::Running, _) => Want::Run,
+        (Phase::Backward, Act::Running, _) | (Phase::Backward, _, Progress::Running) => Want::Undo,
+        _ => return None,
+    };
+    let depth = state.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
+    Some(ChildOrder {
+        child: child.clone(),
+        parent: Parent {
+            saga: state.id,
+            step: step.path.clone(),
+            depth,
+        },
+        want,
+    })
+}
+
+impl Call {
+    /// Name of the step, unique in the definition.
+    #[must_use]
+    pub fn step_name(&self) -> &str {
+        self.id.step.name()
+    }
+
+    /// The path of the step.
+    #[must_use]
+    pub const fn step(&self) -> &StepPath {
+        &self.id.step
+    }
 }

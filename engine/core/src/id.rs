@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::call::Direction;
+use crate::path::StepPath;
+use crate::time::Timestamp;
+
 /// Namespace of the idempotency keys, itself a UUIDv5 of the word `wasaga` in the DNS namespace.
 const KEY_NAMESPACE: Uuid = Uuid::from_u128(0x91c7_635f_67d0_53d1_911c_8f60_71ff_ee99);
 
@@ -27,6 +31,26 @@ impl SagaId {
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
+    }
+
+    /// The id of the saga that a request with this `Idempotency-Key` starts: the same key, the same
+    /// saga.
+    #[must_use]
+    pub fn from_key(key: &str) -> Self {
+        Self(Uuid::new_v5(
+            &KEY_NAMESPACE,
+            format!("start/{key}").as_bytes(),
+        ))
+    }
+
+    /// The id of a nested saga that starts now: the same one however often it is asked for.
+    #[must_use]
+    pub fn of_child(parent: Self, step: &StepPath, now: Timestamp) -> Self {
+        let hash = Sha256::digest(format!("{parent}/{step}").as_bytes());
+        let mut random = [0; 10];
+        random.copy_from_slice(&hash[..10]);
+        let unix_ms = u64::try_from(now.unix_ms()).unwrap_or(0);
+        Self::from_parts(unix_ms, &random)
     }
 
     /// The id as a UUID.
@@ -95,6 +119,18 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The text itself, shared.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// Maps keyed by name can be asked with a text.
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 impl TryFrom<String> for Name {
@@ -119,64 +155,18 @@ impl fmt::Display for Name {
     }
 }
 
-/// Where a step stands in one saga: its name, and, inside loops, which round it belongs to.
-///
-/// A step that is in no loop has its name for a path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StepPath(Arc<str>);
-
-impl StepPath {
-    /// The path of a step outside every loop.
-    #[must_use]
-    pub fn root(step: &Name) -> Self {
-        Self(Arc::clone(&step.0))
-    }
-
-    /// The path as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StepPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Which way a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Does the step's work.
-    Act,
-    /// Undoes it.
-    Compensate,
-}
-
-impl Direction {
-    /// The word for it, as the contract spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Act => "act",
-            Self::Compensate => "compensate",
-        }
-    }
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// The idempotency key of a step's call: the same for every attempt, and after every restart.
+///
+/// `round` counts the replies that a step has got: each `on-reply` is a call of its own. It is 0
+/// for all other directions.
 #[must_use]
-pub fn idempotency_key(saga: SagaId, step: &StepPath, direction: Direction) -> Uuid {
-    let name = format!("{saga}/{step}/{direction}");
+pub fn idempotency_key(saga: SagaId, step: &StepPath, direction: Direction, round: u32) -> Uuid {
+    let name = match direction {
+        Direction::OnReply => format!("{saga}/{step}/{direction}/{round}"),
+        Direction::Act | Direction::Confirm | Direction::Compensate => {
+            format!("{saga}/{step}/{direction}")
+        }
+    };
     Uuid::new_v5(&KEY_NAMESPACE, name.as_bytes())
 }
 
@@ -279,11 +269,15 @@ mod tests {
         let other = SagaId::from_parts(1, &[8; 10]);
         let pay = StepPath::root(&Name::new("pay").expect("a name"));
         let ship = StepPath::root(&Name::new("ship").expect("a name"));
-        let key = idempotency_key(saga, &pay, Direction::Act);
-        assert_eq!(key, idempotency_key(saga, &pay, Direction::Act));
-        assert_ne!(key, idempotency_key(saga, &pay, Direction::Compensate));
-        assert_ne!(key, idempotency_key(saga, &ship, Direction::Act));
-        assert_ne!(key, idempotency_key(other, &pay, Direction::Act));
+        let key = idempotency_key(saga, &pay, Direction::Act, 0);
+        assert_eq!(key, idempotency_key(saga, &pay, Direction::Act, 0));
+        assert_ne!(key, idempotency_key(saga, &pay, Direction::Compensate, 0));
+        assert_ne!(key, idempotency_key(saga, &ship, Direction::Act, 0));
+        assert_ne!(key, idempotency_key(other, &pay, Direction::Act, 0));
+        assert_ne!(
+            idempotency_key(saga, &pay, Direction::OnReply, 1),
+            idempotency_key(saga, &pay, Direction::OnReply, 2)
+        );
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod log;
+pub mod path;
 pub mod retry;
 pub mod schema;
 pub mod state;
@@ -31,17 +32,21 @@ pub mod time;
 pub mod transition;
 
 pub use call::{
-    Certainty, Completion, Ended, Evidence, Failure, FailureKind, Metering, Report, RequestRecord,
+    CallId, Certainty, Completion, Direction, Ended, Evidence, Failure, FailureKind, Metering,
+    Reply, ReplyToken, Report, RequestRecord,
 };
 pub use component::{ComponentInfo, Policy};
 pub use definition::{Definition, Problem};
-pub use effect::{Call, Effect, effects};
-pub use event::{Event, FORMAT, Pin, Record};
-pub use id::{Digest, Direction, Name, NameError, SagaId, StepPath};
+pub use effect::{Call, ChildOrder, Effect, Told, Want, due_at, effects};
+pub use event::{CutOff, Event, FORMAT, Order, Parent, PauseCause, Pin, Record};
+pub use id::{Digest, Name, NameError, SagaId};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};
+pub use path::StepPath;
 pub use retry::RetryPolicy;
 pub use state::{SagaError, State, Status, StepState, StepStatus};
 pub use time::Timestamp;
-pub use transition::{Components, Env, Input, NewSaga, StartError, Starts, TransitionError, Turn};
-pub use transition::{start, transition};
+pub use transition::{
+    Active, Bounds, ChildEnd, Env, Input, NewSaga, StartError, Starts, TransitionError, Turn, Verb,
+    World, start, transition,
+};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Direction, StepPath};
+use crate::call::Direction;
+use crate::path::StepPath;
 use crate::time::Timestamp;
 
 /// One line of a saga's log.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::id::{Direction, SagaId, StepPath, idempotency_key};
+use crate::call::Direction;
+use crate::id::{SagaId, idempotency_key};
+use crate::path::StepPath;
 
 /// How often and how soon a failed call is repeated.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,23 +56,30 @@ impl RetryPolicy {
         step: &StepPath,
         direction: Direction,
     ) -> Option<Duration> {
-        if failures >= self.max_attempts {
-            return None;
-        }
+        (failures < self.max_attempts).then(|| self.interval(failures, saga, step, direction))
+    }
+
+    /// The wait after `failures` failed attempts, whether or not they were the last.
+    #[must_use]
+    pub fn interval(
+        &self,
+        failures: u32,
+        saga: SagaId,
+        step: &StepPath,
+        direction: Direction,
+    ) -> Duration {
         let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let longest = self.max_interval.as_secs_f64();
         let plain =
             (self.initial_interval.as_secs_f64() * self.multiplier.powi(exponent)).min(longest);
         let spread = 1.0 + self.jitter * unit_interval(saga, step, direction, failures);
-        Some(Duration::from_secs_f64(
-            (plain * spread).clamp(0.0, longest),
-        ))
+        Duration::from_secs_f64((plain * spread).clamp(0.0, longest))
     }
 }
 
 /// A number from -1 to 1 that depends on nothing but its arguments.
 fn unit_interval(saga: SagaId, step: &StepPath, direction: Direction, failures: u32) -> f64 {
-    let key = idempotency_key(saga, step, direction);
+    let key = idempotency_key(saga, step, direction, 0);
     let hash = key.as_u64_pair().1 ^ u64::from(failures).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     // Two rounds of a 64-bit mix: neighbouring failure counts must not give neighbouring waits.
     let mixed = (hash ^ (hash >> 31)).wrapping_mul(0xd6e8_feb8_6659_fd93);

@@ -11,6 +11,8 @@ use std::sync::{Arc, LazyLock};
 use cel::{Context, Env, Program};
 use serde_json::Value;
 
+pub use self::names::check_variable;
+
 use self::convert::{Budget, to_cel};
 use crate::definition::Problem;
 
@@ -46,16 +48,18 @@ pub struct Scope<'a> {
     pub context: &'a Value,
     /// Results of completed steps by name.
     pub steps: &'a HashMap<String, Arc<Value>>,
+    /// The variables of the loops around the expression, with their values.
+    pub variables: &'a [(Arc<str>, Value)],
 }
 
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 impl Expression {
-    /// Parses an expression.
+    /// Parses an expression. `variables` are those of the loops around it.
     ///
     /// # Errors
     /// Why it is none, for people.
-    pub fn parse(source: &str) -> Result<Self, String> {
+    pub fn parse(source: &str, variables: &[Arc<str>]) -> Result<Self, String> {
         if source.len() > MAX_BYTES {
             return Err(format!(
                 "the expression has {} bytes; the most is {MAX_BYTES}",
@@ -65,10 +69,12 @@ impl Expression {
         let program = ENV
             .compile(source)
             .map_err(|error| format!("`{source}` is not a CEL expression: {error}"))?;
-        if let Some(name) = names::unknown(program.expression()) {
+        if let Some(name) = names::unknown(program.expression(), variables) {
+            let roots = names::ROOTS.into_iter();
+            let known: Vec<_> = roots.chain(variables.iter().map(AsRef::as_ref)).collect();
             return Err(format!(
                 "`{name}` in `{source}` is not known: expected one of {}",
-                names::ROOTS.join(", ")
+                known.join(", ")
             ));
         }
         let depth = loops::depth(program.expression());
@@ -82,6 +88,12 @@ impl Expression {
             source: source.into(),
             program: Arc::new(program),
         })
+    }
+
+    /// The expression as the definition has it.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// Computes the expression's value.
@@ -118,6 +130,9 @@ impl Scope<'_> {
             .map(|(name, result)| (name.clone(), to_cel(result)))
             .collect();
         context.add_variable_from_value("steps", steps);
+        for (name, value) in self.variables {
+            context.add_variable_from_value(&**name, to_cel(value));
+        }
         context
     }
 }
@@ -157,9 +172,15 @@ impl Template {
         Self::Literal(Arc::new(Value::Null))
     }
 
-    /// Reads a template. Problems are added to `problems` with their place below `pointer`.
+    /// Reads a template. `variables` are those of the loops around it. Problems are added to
+    /// `problems` with their place below `pointer`.
     #[must_use]
-    pub fn parse(value: &Value, pointer: &str, problems: &mut Vec<Problem>) -> Self {
+    pub fn parse(
+        value: &Value,
+        pointer: &str,
+        variables: &[Arc<str>],
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         match value {
             Value::Object(fields) if fields.contains_key(KEY) => {
                 let source = (fields.len() == 1).then(|| fields[KEY].as_str()).flatten();
@@ -170,7 +191,7 @@ impl Template {
                     ));
                     return Self::null();
                 };
-                match Expression::parse(source) {
+                match Expression::parse(source, variables) {
                     Ok(expression) => Self::Computed(expression),
                     Err(reason) => {
                         problems.push(Problem::new(format!("{pointer}/{KEY}"), reason));
@@ -183,7 +204,10 @@ impl Template {
                     .iter()
                     .map(|(name, field)| {
                         let place = format!("{pointer}/{}", Problem::escape(name));
-                        (name.clone(), Self::parse(field, &place, problems))
+                        (
+                            name.clone(),
+                            Self::parse(field, &place, variables, problems),
+                        )
                     })
                     .collect();
                 if parts.iter().all(|(_, part)| part.is_literal()) {
@@ -196,7 +220,10 @@ impl Template {
                 let parts: Vec<_> = items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| Self::parse(item, &format!("{pointer}/{index}"), problems))
+                    .map(|(index, item)| {
+                        let place = format!("{pointer}/{index}");
+                        Self::parse(item, &place, variables, problems)
+                    })
                     .collect();
                 if parts.iter().all(Self::is_literal) {
                     Self::Literal(Arc::new(value.clone()))
@@ -252,13 +279,14 @@ mod tests {
 
     fn evaluate(template: &Value) -> Result<Value, EvaluationError> {
         let mut problems = Vec::new();
-        let template = Template::parse(template, "/arguments", &mut problems);
+        let template = Template::parse(template, "/arguments", &[], &mut problems);
         assert_eq!(problems, []);
         let steps = HashMap::from([("pay-now".to_owned(), Arc::new(json!({"id": "p1"})))]);
         let scope = Scope {
             input: &json!({"qty": 3, "price": 19.99, "tags": ["a", "b"]}),
             context: &json!({"total": 120}),
             steps: &steps,
+            variables: &[],
         };
         template.evaluate(scope).map(|value| Value::clone(&value))
     }
@@ -296,16 +324,17 @@ mod tests {
     fn what_does_not_parse_is_reported_with_its_place() {
         let mut problems = Vec::new();
         let value = json!({"a/b": {"$cel": "1 +"}, "c": {"$cel": 1}, "d": {"$cel": "1", "e": 2}});
-        let _ = Template::parse(&value, "/x", &mut problems);
+        let _ = Template::parse(&value, "/x", &[], &mut problems);
         let places: Vec<_> = problems.iter().map(|p| p.pointer.as_str()).collect();
         assert_eq!(places, ["/x/a~1b/$cel", "/x/c", "/x/d"]);
     }
 
     #[test]
     fn loops_may_walk_a_list_of_lists_and_no_deeper() {
-        assert!(Expression::parse("input.a.all(x, x.b.exists(y, y > 1))").is_ok());
-        assert!(Expression::parse("input.a.map(x, x).filter(y, y).map(z, z)").is_ok());
-        let error = Expression::parse("input.a.map(x, x.map(y, y.map(z, z)))").expect_err("3 deep");
+        assert!(Expression::parse("input.a.all(x, x.b.exists(y, y > 1))", &[]).is_ok());
+        assert!(Expression::parse("input.a.map(x, x).filter(y, y).map(z, z)", &[]).is_ok());
+        let error =
+            Expression::parse("input.a.map(x, x.map(y, y.map(z, z)))", &[]).expect_err("3 deep");
         assert!(error.contains("3 loops"), "{error}");
     }
 
@@ -319,13 +348,13 @@ mod tests {
             "size(input.name) > 3 ? input.name : 'short'",
         ] {
             assert!(
-                Expression::parse(fine).is_ok(),
+                Expression::parse(fine, &[]).is_ok(),
                 "{:?}",
-                Expression::parse(fine)
+                Expression::parse(fine, &[])
             );
         }
         for wrong in ["inputs.a", "input.a.map(x, y)", "[1, nosuch]", "{'a': b}"] {
-            assert!(Expression::parse(wrong).is_err(), "{wrong} was taken");
+            assert!(Expression::parse(wrong, &[]).is_err(), "{wrong} was taken");
         }
     }
 
@@ -337,8 +366,9 @@ mod tests {
             input: &json!({ "big": big }),
             context: &json!({}),
             steps: &HashMap::new(),
+            variables: &[],
         };
-        let error = Expression::parse(&expression)
+        let error = Expression::parse(&expression, &[])
             .expect("CEL")
             .evaluate(scope)
             .expect_err("5 MB");
@@ -351,8 +381,9 @@ mod tests {
             input: &json!({ "big": vec![7; 10_000] }),
             context: &json!({}),
             steps: &HashMap::new(),
+            variables: &[],
         };
-        let error = Expression::parse("input.big + 'x'")
+        let error = Expression::parse("input.big + 'x'", &[])
             .expect("CEL")
             .evaluate(scope)
             .expect_err("types");

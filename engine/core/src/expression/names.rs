@@ -1,6 +1,10 @@
 //! The names that an expression uses and that nobody gave it.
 
+use std::sync::Arc;
+
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+
+use crate::id::Name;
 
 /// What an expression can see.
 pub(super) const ROOTS: [&str; 3] = ["input", "context", "steps"];
@@ -21,9 +25,42 @@ const TYPES: [&str; 12] = [
     "uint",
 ];
 
-/// The first name in an expression that means nothing.
-pub(super) fn unknown(expression: &IdedExpr) -> Option<&str> {
-    find(expression, &mut Vec::new())
+/// Words of the language, which cannot be names.
+const WORDS: [&str; 4] = ["true", "false", "null", "in"];
+
+/// The first name in an expression that means nothing. `variables` are those of the loops of the
+/// definition around it.
+pub(super) fn unknown<'a>(expression: &'a IdedExpr, variables: &'a [Arc<str>]) -> Option<&'a str> {
+    find(
+        expression,
+        &mut variables.iter().map(AsRef::as_ref).collect(),
+    )
+}
+
+/// Checks the name of a loop's variable; `outer` are those of the loops around.
+///
+/// # Errors
+/// Why it cannot be one.
+pub fn check_variable(name: &str, outer: &[Arc<str>]) -> Result<(), String> {
+    let mut chars = name.chars();
+    let starts = chars
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+    let goes_on = chars.all(|char| char.is_ascii_alphanumeric() || char == '_');
+    if !starts || !goes_on || name.len() > Name::MAX_BYTES {
+        return Err(format!(
+            "`{name:.64}` cannot be a variable: expected ASCII letters, digits and `_`, no digit first"
+        ));
+    }
+    if ROOTS.contains(&name) || TYPES.contains(&name) || WORDS.contains(&name) {
+        return Err(format!("`{name}` means something else in an expression"));
+    }
+    if outer.iter().any(|variable| **variable == *name) {
+        return Err(format!(
+            "`{name}` is the variable of a loop around this one: choose another with `as`"
+        ));
+    }
+    Ok(())
 }
 
 /// `bound` are the variables of the loops around the expression.

@@ -1,17 +1,20 @@
 //! What each event means in each state: one match, and every pair that it does not name is an
 //! error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::step::{Act, Progress, StepState};
-use super::{Phase, State};
-use crate::call::{Evidence, Failure, FailureKind};
-use crate::definition::Definition;
-use crate::event::{Event, Record};
-use crate::id::{SagaId, StepPath};
+use super::context::Contexts;
+use super::node::{NodeState, Stand};
+use super::step::{Act, Child, Progress, StepState};
+use super::{CommitState, Pause, Phase, State, Stuck};
+use crate::call::{Direction, Evidence, Failure, Metering};
+use crate::definition::{Definition, Kind};
+use crate::event::{CutOff, Event, Record, SkipReason};
+use crate::id::SagaId;
+use crate::path::StepPath;
 use crate::time::Timestamp;
 
 /// Records that are no journal.
@@ -69,6 +72,7 @@ impl State {
             input,
             tags,
             deadline,
+            parent,
             ..
         } = &record.event
         else {
@@ -84,15 +88,22 @@ impl State {
             definition,
             version: *version,
             phase: Phase::Forward,
+            pause: None,
             input: Arc::clone(input),
-            context: Arc::new(Value::Object(Map::new())),
             tags: Arc::new(BTreeMap::clone(tags)),
             deadline: *deadline,
+            parent: parent.clone(),
+            parent_told: false,
             error: None,
+            pivot: None,
+            commit: CommitState::Open,
             steps: Vec::new(),
+            nodes: Arc::default(),
             seq: 1,
             created_at: record.at,
             updated_at: record.at,
+            contexts: Contexts::new(),
+            index: Arc::new(HashMap::new()),
         })
     }
 
@@ -120,11 +131,15 @@ impl State {
         Ok(())
     }
 
+    #[allow(
+        clippy::too_many_lines,
+        reason = "one match over all pairs: that none is forgotten is seen in one place"
+    )]
     fn apply_event(&mut self, event: &Event, at: Timestamp) -> Result<(), String> {
-        let phase = self.phase;
-        match (phase, event) {
+        use Phase::{Backward, Confirming, Forward};
+        match (self.phase, event) {
             (
-                Phase::Forward,
+                Forward,
                 Event::ActStarted {
                     step,
                     attempt,
@@ -133,16 +148,8 @@ impl State {
                     previous,
                 },
             ) => {
-                match self.step(step) {
-                    Some(state) => {
-                        let waits = matches!(state.act, Act::Backoff { .. });
-                        if !waits || *attempt != state.attempts + 1 {
-                            return Err(state.words());
-                        }
-                    }
-                    None if *attempt == 1 => self.steps.push(StepState::reached(step.clone(), at)),
-                    None => return Err(format!("for step `{step}`, which was not reached")),
-                }
+                self.unpaused()?;
+                self.starting(step, *attempt, at)?;
                 let state = self.step_mut(step)?;
                 state.act = Act::Running;
                 state.attempts = *attempt;
@@ -150,8 +157,72 @@ impl State {
                 state.arguments = Arc::clone(arguments);
                 state.previous.clone_from(previous);
             }
+            (Forward, Event::OnReplyStarted { step, attempt }) => {
+                self.unpaused()?;
+                self.starting(step, *attempt, at)?;
+                let state = self.step_mut(step)?;
+                if state.reply.is_none() {
+                    return Err(state.words());
+                }
+                state.act = Act::Running;
+                state.attempts = *attempt;
+            }
+            (Forward, Event::ActBypassed { step }) => {
+                if self.step(step).is_none() {
+                    self.reach(StepState::reached(step.clone(), at));
+                } else if !matches!(self.step_mut(step)?.act, Act::Backoff { .. }) {
+                    return Err(self.words_of(step));
+                }
+                let state = self.step_mut(step)?;
+                state.act = Act::Bypassed;
+                state.finished_at = Some(at);
+            }
             (
-                Phase::Forward | Phase::Backward,
+                Forward | Backward,
+                Event::ActPending {
+                    step,
+                    attempt,
+                    payload,
+                    until,
+                    metering,
+                    ..
+                },
+            ) => {
+                let phase = self.phase;
+                let state = self.running_act(step, *attempt)?;
+                // Whoever was asked may do what it was asked for.
+                state.evidence = Evidence::Possible;
+                state.metering.add(metering);
+                state.rounds += 1;
+                state.earlier_attempts = *attempt;
+                state.failures = 0;
+                state.crashes = 0;
+                state.reply = state.early_reply.take();
+                state.act = match (phase, &state.reply) {
+                    (Forward, Some(_)) => Act::Backoff { until: at },
+                    (Forward, None) => Act::Pending {
+                        payload: Arc::clone(payload),
+                        until: *until,
+                    },
+                    // Nobody waits for the reply any more.
+                    _ => Act::Failed,
+                };
+            }
+            (Forward, Event::ReplyReceived { step, reply }) => {
+                let state = self.step_mut(step)?;
+                match state.act {
+                    Act::Pending { .. } => {
+                        state.reply = Some(Arc::clone(reply));
+                        state.act = Act::Backoff { until: at };
+                    }
+                    Act::Running | Act::Backoff { .. } if state.early_reply.is_none() => {
+                        state.early_reply = Some(Arc::clone(reply));
+                    }
+                    _ => return Err(state.words()),
+                }
+            }
+            (
+                Forward | Backward,
                 Event::ActCompleted {
                     step,
                     attempt,
@@ -165,14 +236,20 @@ impl State {
                 state.act = Act::Completed {
                     result: Arc::clone(result),
                 };
+                state.crashes = 0;
                 state.metering.add(metering);
                 state.finished_at = Some(at);
                 if let Some(patch) = context_patch {
-                    json_patch::merge(Arc::make_mut(&mut self.context), patch);
+                    let branches = self.definition.branches_of(step);
+                    self.contexts.patch(&branches, patch);
+                }
+                let node = self.definition.node_at(step);
+                if node.is_some_and(|node| node.kind.is_pivot()) {
+                    self.pivot = Some(step.clone());
                 }
             }
             (
-                Phase::Forward | Phase::Backward,
+                Forward | Backward,
                 Event::ActFailed {
                     step,
                     attempt,
@@ -183,8 +260,9 @@ impl State {
                     ..
                 },
             ) => {
-                let state = self.running_act(step, *attempt)?;
+                let state = self.acting(step, *attempt)?;
                 state.failures += 1;
+                state.crashes = 0;
                 state.error = Some(Arc::new(failure.clone()));
                 state.metering.add(metering);
                 if *evidence == Evidence::Possible {
@@ -198,67 +276,192 @@ impl State {
                     }
                 }
             }
-            (Phase::Forward, Event::ActInterrupted { step, attempt }) => {
+            (Forward, Event::ActInterrupted { step, attempt, by }) => {
                 let state = self.running_act(step, *attempt)?;
                 state.evidence = Evidence::Possible;
+                state.cut_off(*by);
                 state.act = Act::Backoff { until: at };
             }
-            (Phase::Backward, Event::ActInterrupted { step, attempt }) => {
+            (Backward, Event::ActInterrupted { step, attempt, by }) => {
                 let state = self.running_act(step, *attempt)?;
                 state.evidence = Evidence::Possible;
+                state.cut_off(*by);
                 state.error = Some(Arc::new(interrupted()));
                 state.act = Act::Failed;
                 state.finished_at = Some(at);
             }
-            (Phase::Forward, Event::StepFailed { step, failure }) => {
-                if let Some(state) = self.step(step) {
-                    return Err(state.words());
+            (Forward, Event::StepFailed { step, failure }) => {
+                let failure = Arc::new(failure.clone());
+                match self.definition.node_at(step).map(|node| &node.kind) {
+                    Some(Kind::Step(_) | Kind::Saga(_)) => {
+                        match self.step(step) {
+                            None => self.reach(StepState::reached(step.clone(), at)),
+                            Some(state) if state.attempts == 0 && state.act != Act::Failed => {}
+                            Some(state) => return Err(state.words()),
+                        }
+                        let state = self.step_mut(step)?;
+                        state.act = Act::Failed;
+                        state.error = Some(failure);
+                        state.finished_at = Some(at);
+                    }
+                    Some(_) => self.stands(step, Stand::Failed { failure }, at)?,
+                    None => return Err(unknown(step)),
                 }
-                let mut state = StepState::reached(step.clone(), at);
-                state.error = Some(Arc::new(failure.clone()));
-                state.finished_at = Some(at);
-                self.steps.push(state);
             }
-            (Phase::Forward, Event::SagaFailed { error, by: _ }) => {
-                self.phase = Phase::Backward;
+            (Forward, Event::ChoiceMade { step, branch, .. }) => {
+                self.stands(step, Stand::Chose { branch: *branch }, at)?;
+            }
+            (
+                Forward,
+                Event::LoopStarted {
+                    step,
+                    items,
+                    previous,
+                },
+            ) => {
+                let looping = Stand::Looping {
+                    items: Arc::clone(items),
+                    previous: previous.clone(),
+                };
+                self.stands(step, looping, at)?;
+            }
+            (
+                Forward,
+                Event::ParallelCompleted { step, results } | Event::LoopCompleted { step, results },
+            ) => {
+                let left = results.iter().map(|path| {
+                    let result = path.as_ref().and_then(|path| self.result_at(path));
+                    result.map_or(Value::Null, |result| Value::clone(result))
+                });
+                let joined = Stand::Joined {
+                    results: Arc::new(left.collect()),
+                };
+                self.stands(step, joined, at)?;
+                let count = u32::try_from(results.len()).unwrap_or(u32::MAX);
+                let outer = self.definition.branches_of(step);
+                self.contexts.join(step, count, &outer);
+            }
+            (Forward, Event::SleepStarted { step, until }) => {
+                self.stands(step, Stand::Sleeping { until: *until }, at)?;
+            }
+            (Forward, Event::SleepCompleted { step }) => self.stands(step, Stand::Slept, at)?,
+            (
+                Forward,
+                Event::ChildStarted {
+                    step,
+                    attempt,
+                    child,
+                    definition,
+                    version,
+                    input,
+                },
+            ) => {
+                self.unpaused()?;
+                self.starting(step, *attempt, at)?;
+                let state = self.step_mut(step)?;
+                state.child = Some(Child {
+                    id: *child,
+                    definition: definition.clone(),
+                    version: *version,
+                    input: Arc::clone(input),
+                });
+                state.act = Act::Running;
+                state.attempts = *attempt;
+            }
+            (Forward, Event::CommitAwaited { until }) => {
+                if self.commit != CommitState::Open {
+                    return Err("a second time".to_owned());
+                }
+                self.commit = CommitState::Awaited { until: *until };
+            }
+            (Forward, Event::SagaCommitted { .. }) => {
+                if !matches!(self.commit, CommitState::Awaited { .. }) {
+                    return Err("while nobody was asked to".to_owned());
+                }
+                self.commit = CommitState::Given;
+            }
+            (Forward, Event::SagaConfirming { steps }) => {
+                self.every(|step| !step.is_acting())?;
+                for path in steps {
+                    let state = self.step_mut(path)?;
+                    if state.result().is_none() {
+                        return Err(state.words());
+                    }
+                    state.confirmation.progress = Progress::Backoff { until: at };
+                }
+                self.phase = Confirming;
+            }
+            (Confirming, Event::ConfirmationStarted { step, attempt }) => {
+                self.unpaused()?;
+                self.effort_started(step, Direction::Confirm, *attempt)?;
+            }
+            (
+                Confirming,
+                Event::ConfirmationCompleted {
+                    step,
+                    attempt,
+                    metering,
+                    ..
+                },
+            ) => self.effort_completed(step, Direction::Confirm, *attempt, metering, at)?,
+            (
+                Confirming,
+                Event::ConfirmationFailed {
+                    step,
+                    attempt,
+                    failure,
+                    retry_at,
+                    metering,
+                    ..
+                },
+            ) => {
+                let id = (step, Direction::Confirm, *attempt);
+                self.effort_failed(id, failure, *retry_at, metering, at)?;
+            }
+            (Confirming, Event::ConfirmationInterrupted { step, attempt, by }) => {
+                self.effort_cut_off(step, Direction::Confirm, *attempt, *by, at)?;
+            }
+            (Forward, Event::SagaFailed { error, by: _ }) => {
+                self.phase = Backward;
+                self.pause = None;
                 self.error = Some(Arc::new(error.clone()));
-                // There will be no next attempt: what the last one said stands.
+                // There will be no next attempt and no reply: what the last one said stands.
+                let over = |step: &StepState| {
+                    matches!(step.act, Act::Backoff { .. } | Act::Pending { .. })
+                };
                 for state in &mut self.steps {
-                    if matches!(state.act, Act::Backoff { .. }) {
+                    if over(state) {
+                        let state = Arc::make_mut(state);
                         state.act = Act::Failed;
                         state.finished_at = Some(at);
                     }
                 }
             }
-            (Phase::Backward, Event::CompensationStarted { step, attempt }) => {
-                let state = self.step_mut(step)?;
-                let ready = matches!(
-                    state.compensation.progress,
-                    Progress::None | Progress::Backoff { .. }
-                );
-                let over = matches!(state.act, Act::Completed { .. } | Act::Failed);
-                if !(ready && over) || *attempt != state.compensation.attempts + 1 {
-                    return Err(state.words());
+            (Phase::Completed, Event::SagaReversed) => {
+                if self.parent.is_none() || self.pivot.is_some() {
+                    return Err("for a saga that nobody can undo".to_owned());
                 }
-                state.compensation.progress = Progress::Running;
-                state.compensation.attempts = *attempt;
+                self.phase = Backward;
+                self.parent_told = false;
+            }
+            (Backward, Event::CompensationStarted { step, attempt }) => {
+                self.unpaused()?;
+                if self.step_mut(step)?.is_acting() {
+                    return Err(self.words_of(step));
+                }
+                self.effort_started(step, Direction::Compensate, *attempt)?;
             }
             (
-                Phase::Backward,
+                Backward,
                 Event::CompensationCompleted {
                     step,
                     attempt,
                     metering,
-                    requests: _,
+                    ..
                 },
-            ) => {
-                let state = self.running_compensation(step, *attempt)?;
-                state.compensation.progress = Progress::Completed;
-                state.compensation.metering.add(metering);
-                state.compensation.finished_at = Some(at);
-            }
+            ) => self.effort_completed(step, Direction::Compensate, *attempt, metering, at)?,
             (
-                Phase::Backward,
+                Backward,
                 Event::CompensationFailed {
                     step,
                     attempt,
@@ -268,36 +471,82 @@ impl State {
                     ..
                 },
             ) => {
-                let state = self.running_compensation(step, *attempt)?;
-                let compensation = &mut state.compensation;
-                compensation.failures += 1;
-                compensation.error = Some(Arc::new(failure.clone()));
-                compensation.metering.add(metering);
-                match retry_at {
-                    Some(until) => compensation.progress = Progress::Backoff { until: *until },
-                    None => {
-                        compensation.progress = Progress::Failed;
-                        compensation.finished_at = Some(at);
-                    }
-                }
+                let id = (step, Direction::Compensate, *attempt);
+                self.effort_failed(id, failure, *retry_at, metering, at)?;
             }
-            (Phase::Backward, Event::CompensationInterrupted { step, attempt }) => {
-                let state = self.running_compensation(step, *attempt)?;
-                state.compensation.progress = Progress::Backoff { until: at };
+            (Backward, Event::CompensationInterrupted { step, attempt, by }) => {
+                self.effort_cut_off(step, Direction::Compensate, *attempt, *by, at)?;
             }
-            (Phase::Backward, Event::CompensationSkipped { step, reason }) => {
+            (Backward, Event::CompensationSkipped { step, reason }) => {
                 let state = self.step_mut(step)?;
-                if state.compensation.progress != Progress::None || state.act != Act::Failed {
+                let failed = matches!(state.act, Act::Failed | Act::Bypassed);
+                if state.compensation.progress != Progress::None || !failed {
                     return Err(state.words());
                 }
                 state.compensation.progress = Progress::Skipped(*reason);
                 state.compensation.finished_at = Some(at);
             }
-            (Phase::Forward, Event::SagaCompleted) => {
-                self.every(|step| matches!(step.act, Act::Completed { .. }))?;
+            (Forward | Backward | Confirming, Event::SagaPaused { cause, order }) => {
+                self.unpaused()?;
+                self.pause = Some(Pause {
+                    cause: cause.clone(),
+                    order: order.clone(),
+                    at,
+                });
+            }
+            (Forward | Backward | Confirming, Event::SagaResumed { .. }) => {
+                if self.pause.take().is_none() {
+                    return Err("while it is not paused".to_owned());
+                }
+                self.forget_crashes();
+            }
+            (
+                Forward | Backward | Confirming | Phase::Stuck(_),
+                Event::RetryOrdered { steps, pins, .. },
+            ) => {
+                self.pause = None;
+                self.forget_crashes();
+                self.go_on_from_stuck();
+                for path in steps {
+                    self.try_again(path, at)?;
+                }
+                for repin in pins {
+                    self.step_mut(&repin.step)?.pin = Some(repin.pin.clone());
+                }
+            }
+            (Phase::Stuck(stuck), Event::SkipOrdered { steps, .. }) => {
+                let direction = match stuck {
+                    Stuck::Confirming => Direction::Confirm,
+                    Stuck::Backward => Direction::Compensate,
+                };
+                for path in steps {
+                    let state = self.step_mut(path)?;
+                    if state.effort(direction).progress != Progress::Failed {
+                        return Err(state.words());
+                    }
+                    state.effort_mut(direction).progress = Progress::Skipped(SkipReason::Operator);
+                }
+                self.go_on_from_stuck();
+            }
+            (Forward | Backward | Confirming | Phase::Stuck(_), Event::SagaAbandoned { .. }) => {
+                self.phase = Phase::Abandoned;
+                self.pause = None;
+                for state in &mut self.steps {
+                    Arc::make_mut(state).give_up(at);
+                }
+            }
+            (Forward, Event::SagaCompleted) => {
+                self.every(|step| !step.is_acting())?;
                 self.phase = Phase::Completed;
             }
-            (Phase::Backward, Event::SagaCompensated) => {
+            (Confirming, Event::SagaCompleted) => {
+                self.every(|step| {
+                    let progress = step.confirmation.progress;
+                    !progress.is_busy() && progress != Progress::Failed
+                })?;
+                self.phase = Phase::Completed;
+            }
+            (Backward, Event::SagaCompensated) => {
                 self.every(|step| match step.compensation.progress {
                     Progress::Completed | Progress::Skipped(_) => true,
                     Progress::None => step.attempts == 0,
@@ -305,19 +554,81 @@ impl State {
                 })?;
                 self.phase = Phase::Compensated;
             }
-            (Phase::Backward, Event::SagaStuck) => {
-                self.every(|step| !step.is_running() && step.backoff_until().is_none())?;
-                self.phase = Phase::Stuck;
+            (Backward, Event::SagaStuck) => {
+                self.every(|step| !step.is_acting() && !step.compensation.progress.is_busy())?;
+                self.phase = Phase::Stuck(Stuck::Backward);
+            }
+            (Confirming, Event::SagaStuck) => {
+                self.every(|step| !step.confirmation.progress.is_busy())?;
+                self.phase = Phase::Stuck(Stuck::Confirming);
+            }
+            (Phase::Completed | Phase::Compensated | Phase::Abandoned, Event::ParentTold)
+                if self.parent.is_some() && !self.parent_told =>
+            {
+                self.parent_told = true
             }
             (
-                Phase::Forward
-                | Phase::Backward
+                Forward
+                | Confirming
+                | Backward
                 | Phase::Completed
                 | Phase::Compensated
-                | Phase::Stuck,
+                | Phase::Stuck(_)
+                | Phase::Abandoned,
                 _,
             ) => return Err(format!("while the saga is {}", self.status())),
         }
+        Ok(())
+    }
+
+    fn unpaused(&self) -> Result<(), String> {
+        match self.pause {
+            None => Ok(()),
+            Some(_) => Err("while it is paused".to_owned()),
+        }
+    }
+
+    /// Checks that an attempt may start, and reaches the step with its first one.
+    fn starting(&mut self, path: &StepPath, attempt: u32, at: Timestamp) -> Result<(), String> {
+        match self.step(path) {
+            Some(state) => {
+                let waits = matches!(state.act, Act::Backoff { .. });
+                if !waits || attempt != state.attempts + 1 {
+                    return Err(state.words());
+                }
+            }
+            None if attempt == 1 => self.reach(StepState::reached(path.clone(), at)),
+            None => return Err(unknown(path)),
+        }
+        Ok(())
+    }
+
+    fn reach(&mut self, step: StepState) {
+        Arc::make_mut(&mut self.index).insert(step.path.clone(), self.steps.len());
+        self.steps.push(Arc::new(step));
+    }
+
+    /// Puts a node where it stands now; from where it stood, this must be possible.
+    fn stands(&mut self, path: &StepPath, stand: Stand, at: Timestamp) -> Result<(), String> {
+        let before = self.nodes.get(path);
+        let fits = match (before.map(|node| &node.stand), &stand) {
+            (None | Some(Stand::Looping { .. }), Stand::Joined { .. })
+            | (None, Stand::Chose { .. } | Stand::Looping { .. } | Stand::Sleeping { .. })
+            | (None | Some(Stand::Looping { .. }), Stand::Failed { .. })
+            | (Some(Stand::Sleeping { .. }), Stand::Slept) => true,
+            (Some(_), _) | (None, Stand::Slept) => false,
+        };
+        if !fits {
+            return Err(format!("for `{path}` as it stands: {before:?}"));
+        }
+        let open = matches!(stand, Stand::Looping { .. } | Stand::Sleeping { .. });
+        let started_at = before.map_or(at, |node| node.started_at);
+        let state = NodeState {
+            stand,
+            started_at,
+            finished_at: (!open).then_some(at),
+        };
+        Arc::make_mut(&mut self.nodes).insert(path.clone(), state);
         Ok(())
     }
 
@@ -330,10 +641,13 @@ impl State {
     }
 
     fn step_mut(&mut self, path: &StepPath) -> Result<&mut StepState, String> {
-        self.steps
-            .iter_mut()
-            .find(|step| step.path == *path)
-            .ok_or_else(|| format!("for step `{path}`, which was not reached"))
+        let index = self.index.get(path).ok_or_else(|| unknown(path))?;
+        Ok(Arc::make_mut(&mut self.steps[*index]))
+    }
+
+    fn words_of(&self, path: &StepPath) -> String {
+        self.step(path)
+            .map_or_else(|| unknown(path), StepState::words)
     }
 
     fn running_act(&mut self, path: &StepPath, attempt: u32) -> Result<&mut StepState, String> {
@@ -345,39 +659,204 @@ impl State {
         }
     }
 
-    fn running_compensation(
-        &mut self,
-        path: &StepPath,
-        attempt: u32,
-    ) -> Result<&mut StepState, String> {
+    /// A step whose attempt runs, or waits for the reply it asked for.
+    fn acting(&mut self, path: &StepPath, attempt: u32) -> Result<&mut StepState, String> {
         let step = self.step_mut(path)?;
-        if step.compensation.progress == Progress::Running && step.compensation.attempts == attempt
-        {
+        let acts = matches!(step.act, Act::Running | Act::Pending { .. });
+        if acts && step.attempts == attempt {
             Ok(step)
         } else {
             Err(step.words())
         }
     }
+
+    fn effort_started(
+        &mut self,
+        path: &StepPath,
+        direction: Direction,
+        attempt: u32,
+    ) -> Result<(), String> {
+        let step = self.step_mut(path)?;
+        let effort = step.effort(direction);
+        let ready = match effort.progress {
+            Progress::Backoff { .. } => true,
+            Progress::None => direction == Direction::Compensate,
+            _ => false,
+        };
+        if !ready || attempt != effort.attempts + 1 {
+            return Err(step.words());
+        }
+        let effort = step.effort_mut(direction);
+        effort.progress = Progress::Running;
+        effort.attempts = attempt;
+        Ok(())
+    }
+
+    fn running_effort(
+        &mut self,
+        path: &StepPath,
+        direction: Direction,
+        attempt: u32,
+    ) -> Result<&mut StepState, String> {
+        let step = self.step_mut(path)?;
+        let effort = step.effort(direction);
+        if effort.progress == Progress::Running && effort.attempts == attempt {
+            Ok(step)
+        } else {
+            Err(step.words())
+        }
+    }
+
+    fn effort_completed(
+        &mut self,
+        path: &StepPath,
+        direction: Direction,
+        attempt: u32,
+        metering: &Metering,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        let step = self.running_effort(path, direction, attempt)?;
+        step.crashes = 0;
+        let effort = step.effort_mut(direction);
+        effort.progress = Progress::Completed;
+        effort.metering.add(metering);
+        effort.finished_at = Some(at);
+        Ok(())
+    }
+
+    fn effort_failed(
+        &mut self,
+        (path, direction, attempt): (&StepPath, Direction, u32),
+        failure: &Failure,
+        retry_at: Option<Timestamp>,
+        metering: &Metering,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        let step = self.running_effort(path, direction, attempt)?;
+        step.crashes = 0;
+        let effort = step.effort_mut(direction);
+        effort.failures += 1;
+        effort.error = Some(Arc::new(failure.clone()));
+        effort.metering.add(metering);
+        match retry_at {
+            Some(until) => effort.progress = Progress::Backoff { until },
+            None => {
+                effort.progress = Progress::Failed;
+                effort.finished_at = Some(at);
+            }
+        }
+        Ok(())
+    }
+
+    fn effort_cut_off(
+        &mut self,
+        path: &StepPath,
+        direction: Direction,
+        attempt: u32,
+        by: CutOff,
+        at: Timestamp,
+    ) -> Result<(), String> {
+        let step = self.running_effort(path, direction, attempt)?;
+        step.cut_off(by);
+        step.effort_mut(direction).progress = Progress::Backoff { until: at };
+        Ok(())
+    }
+
+    fn forget_crashes(&mut self) {
+        for step in &mut self.steps {
+            if step.crashes > 0 {
+                Arc::make_mut(step).crashes = 0;
+            }
+        }
+    }
+
+    const fn go_on_from_stuck(&mut self) {
+        match self.phase {
+            Phase::Stuck(Stuck::Confirming) => self.phase = Phase::Confirming,
+            Phase::Stuck(Stuck::Backward) => self.phase = Phase::Backward,
+            _ => {}
+        }
+    }
+
+    /// Makes whatever waits or gave up at a path ready to start at once, with all its retries.
+    fn try_again(&mut self, path: &StepPath, at: Timestamp) -> Result<(), String> {
+        if self.nodes.contains_key(path) {
+            // What could not be decided is decided anew.
+            Arc::make_mut(&mut self.nodes).remove(path);
+            return Ok(());
+        }
+        let phase = self.phase;
+        let step = self.step_mut(path)?;
+        match phase {
+            Phase::Forward if matches!(step.act, Act::Backoff { .. } | Act::Failed) => {
+                step.act = Act::Backoff { until: at };
+                step.failures = 0;
+                step.finished_at = None;
+                return Ok(());
+            }
+            Phase::Confirming | Phase::Backward => {
+                let direction = if phase == Phase::Confirming {
+                    Direction::Confirm
+                } else {
+                    Direction::Compensate
+                };
+                let effort = step.effort_mut(direction);
+                if matches!(effort.progress, Progress::Backoff { .. } | Progress::Failed) {
+                    effort.progress = Progress::Backoff { until: at };
+                    effort.failures = 0;
+                    effort.finished_at = None;
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        Err(step.words())
+    }
 }
 
 impl StepState {
+    const fn cut_off(&mut self, by: CutOff) {
+        match by {
+            CutOff::Crash => self.crashes += 1,
+            CutOff::Shutdown => {}
+        }
+    }
+
+    /// Ends whatever runs or waits.
+    fn give_up(&mut self, at: Timestamp) {
+        if self.is_acting() {
+            self.act = Act::Failed;
+            self.evidence = Evidence::Possible;
+            self.finished_at = Some(at);
+        }
+        for direction in [Direction::Confirm, Direction::Compensate] {
+            let effort = self.effort_mut(direction);
+            if effort.progress.is_busy() {
+                effort.progress = Progress::Failed;
+                effort.finished_at = Some(at);
+            }
+        }
+    }
+
     fn words(&self) -> String {
         format!(
-            "while step `{}` is {:?} after {} attempts of act and {} of compensate",
+            "while step `{}` is {:?} after {} attempts of act, {} of confirm and {} of compensate",
             self.path,
             self.status(),
             self.attempts,
+            self.confirmation.attempts,
             self.compensation.attempts
         )
     }
 }
 
+fn unknown(path: &StepPath) -> String {
+    format!("for `{path}`, which was not reached")
+}
+
 fn interrupted() -> Failure {
-    Failure {
-        kind: FailureKind::Retryable,
-        code: "interrupted".to_owned(),
-        message: "the engine ended while the attempt ran, and the saga was going backward"
-            .to_owned(),
-        details: None,
-    }
+    Failure::retryable(
+        "interrupted",
+        "the engine ended while the attempt ran, and the saga was going backward",
+    )
 }

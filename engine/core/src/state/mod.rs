@@ -1,8 +1,13 @@
 //! What a saga's journal amounts to.
 
+mod context;
 mod fold;
+mod node;
+mod progress;
+mod report;
 mod status;
 mod step;
+mod view;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,13 +15,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::context::Contexts;
 pub use self::fold::FoldError;
+pub use self::node::{NodeState, Stand};
+pub use self::progress::Progress as SagaProgress;
+pub use self::report::{FailureReport, Undo, UndoOutcome};
 pub use self::status::Status;
-pub use self::step::{Act, Compensation, Progress as CompensationProgress, StepState, StepStatus};
+pub use self::step::{Act, Child, Effort, Progress, StepState, StepStatus};
 
+use crate::call::Direction;
 use crate::definition::Definition;
-use crate::event::Record;
-use crate::id::{SagaId, StepPath};
+use crate::event::{Order, Parent, PauseCause, Record};
+use crate::id::SagaId;
+use crate::path::StepPath;
 use crate::time::Timestamp;
 
 /// A saga at one moment: the fold of its journal up to [`State::seq`].
@@ -32,24 +43,37 @@ pub struct State {
     pub version: u32,
     /// Which way it goes.
     pub phase: Phase,
+    /// Why it stands still, when it does.
+    pub pause: Option<Pause>,
     /// What was submitted.
     pub input: Arc<Value>,
-    /// What the completed steps made of `{}`; always an object.
-    pub context: Arc<Value>,
     /// Labels to find it by.
     pub tags: Arc<BTreeMap<String, String>>,
     /// When it has to be done.
     pub deadline: Option<Timestamp>,
+    /// The saga that it is a step of.
+    pub parent: Option<Parent>,
+    /// Whether that saga knows how this one ended.
+    pub parent_told: bool,
     /// The first failure.
     pub error: Option<Arc<SagaError>>,
+    /// The completed step after which the saga only goes forward.
+    pub pivot: Option<StepPath>,
+    /// Whether somebody has to commit it.
+    pub commit: CommitState,
     /// The steps that were reached, in the order in which they were.
-    pub steps: Vec<StepState>,
+    pub steps: Vec<Arc<StepState>>,
+    /// The nodes other than steps that were reached.
+    pub nodes: Arc<BTreeMap<StepPath, NodeState>>,
     /// Place of the last event in the journal.
     pub seq: u64,
     /// Time of the first event.
     pub created_at: Timestamp,
     /// Time of the last event.
     pub updated_at: Timestamp,
+    pub(crate) contexts: Contexts,
+    /// Place in `steps` by path.
+    index: Arc<HashMap<StepPath, usize>>,
 }
 
 /// Which way a saga goes.
@@ -57,20 +81,58 @@ pub struct State {
 pub enum Phase {
     /// Doing.
     Forward,
+    /// Done, and being made final. Never backward.
+    Confirming,
     /// Undoing. Never forward again.
     Backward,
     /// Over: every step is done.
     Completed,
     /// Over: every step is undone.
     Compensated,
-    /// A compensation gave up: it takes a person to go on.
-    Stuck,
+    /// It takes a person to go on.
+    Stuck(Stuck),
+    /// Over: a person gave it up as it was.
+    Abandoned,
+}
+
+/// What gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stuck {
+    /// A confirmation.
+    Confirming,
+    /// A compensation.
+    Backward,
+}
+
+/// Why a saga stands still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// What made it stop.
+    pub cause: PauseCause,
+    /// Who asked for it and what for, when somebody did.
+    pub order: Option<Order>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Whether somebody has to commit a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitState {
+    /// Nobody was asked.
+    Open,
+    /// Somebody has to.
+    Awaited {
+        /// When it is rejected if nobody does.
+        until: Option<Timestamp>,
+    },
+    /// Somebody did.
+    Given,
 }
 
 /// Why a saga did not complete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SagaError {
-    /// The step that failed first; absent when it was no step.
+    /// The node that failed first; absent when it was none.
     pub step: Option<StepPath>,
     /// Stable and machine readable.
     pub code: String,
@@ -100,47 +162,101 @@ impl State {
     /// The step at a path, when it was reached.
     #[must_use]
     pub fn step(&self, path: &StepPath) -> Option<&StepState> {
-        self.steps.iter().find(|step| step.path == *path)
+        Some(&self.steps[*self.index.get(path)?])
     }
 
-    /// When the saga wants to be looked at next though nothing happens to it.
+    /// The node other than a step at a path, when it was reached.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        let deadline = self.deadline.filter(|_| self.phase == Phase::Forward);
-        self.steps
-            .iter()
-            .filter_map(StepState::backoff_until)
-            .chain(deadline)
-            .min()
+    pub fn node(&self, path: &StepPath) -> Option<&NodeState> {
+        self.nodes.get(path)
     }
 
-    /// When somebody has to look at the saga if nobody does: at once while calls run or the next
-    /// step could start, at the next timer while it waits for one, never once it is settled.
+    /// What the completed steps made of `{}`; always an object.
     #[must_use]
-    pub fn due_at(&self) -> Option<Timestamp> {
-        if self.status().is_settled() {
-            return None;
-        }
-        let waits = self.steps.iter().any(|step| step.backoff_until().is_some());
-        if waits && !self.is_calling() {
-            self.wake_at()
-        } else {
-            Some(self.updated_at)
-        }
+    pub const fn context(&self) -> &Arc<Value> {
+        self.contexts.shared()
     }
 
     /// Whether a call runs, as far as the journal knows.
     #[must_use]
     pub fn is_calling(&self) -> bool {
-        self.steps.iter().any(StepState::is_running)
+        self.steps.iter().any(|step| step.running().is_some())
     }
 
-    /// Results of the completed steps by name, for expressions.
+    /// The most attempts in a row of one step during which the engine went down.
     #[must_use]
-    pub fn results(&self) -> HashMap<String, Arc<Value>> {
+    pub fn crashes(&self) -> u32 {
         self.steps
             .iter()
-            .filter_map(|step| Some((step.path.as_str().to_owned(), Arc::clone(step.result()?))))
-            .collect()
+            .map(|step| step.crashes)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// When something is due by itself though nothing happens to the saga: a timer, a deadline.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        if self.pause.is_some() {
+            return None;
+        }
+        let backoffs = self.steps.iter().filter_map(|step| step.backoff_until());
+        if self.phase != Phase::Forward {
+            return match self.phase {
+                Phase::Backward | Phase::Confirming => backoffs.min(),
+                _ => None,
+            };
+        }
+        let replies = self.steps.iter().filter_map(|step| match &step.act {
+            Act::Pending { until, .. } => *until,
+            _ => None,
+        });
+        let sleeps = self.nodes.values().filter_map(|node| match node.stand {
+            Stand::Sleeping { until } => Some(until),
+            _ => None,
+        });
+        let commit = match self.commit {
+            CommitState::Awaited { until } => until,
+            CommitState::Open | CommitState::Given => None,
+        };
+        // After the pivot, and while it is decided, no deadline turns the saga.
+        let deadline = self.deadline.filter(|_| !self.is_bound());
+        backoffs
+            .chain(replies)
+            .chain(sleeps)
+            .chain(commit)
+            .chain(deadline)
+            .min()
+    }
+
+    /// Whether the saga cannot turn back: its pivot is done, or may be by now.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.pivot.is_some() || self.deciding_pivot().is_some()
+    }
+
+    /// The pivot whose call, or whose nested saga, is on its way.
+    #[must_use]
+    pub fn deciding_pivot(&self) -> Option<&StepState> {
+        let is_pivot = |step: &&Arc<StepState>| {
+            let node = self.definition.node_at(&step.path);
+            node.is_some_and(|node| node.kind.is_pivot())
+        };
+        let mut running = self.steps.iter().filter(|step| step.act == Act::Running);
+        running.find(is_pivot).map(|step| &**step)
+    }
+
+    /// Which of a step's policies says how a call is made.
+    #[must_use]
+    pub fn policy(
+        &self,
+        path: &StepPath,
+        direction: Direction,
+    ) -> Option<&crate::definition::CallPolicy> {
+        let work = self.definition.work_at(path)?;
+        Some(match direction {
+            Direction::Act | Direction::OnReply => &work.act,
+            Direction::Confirm => &work.confirm,
+            Direction::Compensate => &work.compensate,
+        })
     }
 }

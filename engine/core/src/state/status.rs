@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, State, StepState};
+use super::{CommitState, NodeState, Phase, Stand, State, StepState};
 
 /// A saga's status. A clean rollback and a failed one are never the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,20 +106,29 @@ impl State {
     #[must_use]
     pub fn status(&self) -> Status {
         match self.phase {
-            Phase::Forward => {
-                let waits = self.steps.iter().any(|step| step.backoff_until().is_some());
-                let runs = self.steps.iter().any(StepState::is_running);
-                if waits && !runs {
-                    Status::Waiting
-                } else {
-                    Status::Running
-                }
+            Phase::Forward | Phase::Confirming | Phase::Backward if self.pause.is_some() => {
+                Status::Paused
             }
+            Phase::Forward if self.is_waiting() => Status::Waiting,
+            Phase::Forward => Status::Running,
+            Phase::Confirming => Status::Confirming,
             Phase::Backward => Status::Compensating,
             Phase::Completed => Status::Completed,
             Phase::Compensated => Status::Compensated,
-            Phase::Stuck => Status::Stuck,
+            Phase::Stuck(_) => Status::Stuck,
+            Phase::Abandoned => Status::Abandoned,
         }
+    }
+
+    /// Whether nothing runs and something has to come first: a time, a reply, the end of a nested
+    /// saga, a decision.
+    fn is_waiting(&self) -> bool {
+        let waits = |step: &StepState| step.is_acting() && step.running().is_none();
+        let sleeps = |node: &NodeState| matches!(node.stand, Stand::Sleeping { .. });
+        !self.is_calling()
+            && (matches!(self.commit, CommitState::Awaited { .. })
+                || self.steps.iter().any(|step| waits(step))
+                || self.nodes.values().any(sleeps))
     }
 }
 

@@ -1,11 +1,11 @@
-//! Going backward: which step is undone next, and what follows from what its compensation returned.
+//! Undoing steps: in reverse order of start, one at a time.
 
-use super::{TransitionError, Turn};
-use crate::call::{Ended, Evidence, Report};
+use super::Turn;
+use crate::call::Evidence;
 use crate::definition::CompensateFailed;
 use crate::event::{Event, SkipReason};
-use crate::id::{Direction, StepPath};
-use crate::state::{Act, CompensationProgress as Progress, FoldError, StepState};
+use crate::state::{Act, FoldError, Progress, State, StepState};
+use crate::time::Timestamp;
 
 /// What a step needs on the way back.
 enum Need {
@@ -15,110 +15,80 @@ enum Need {
 }
 
 impl Turn {
-    /// Undoes what was started, in reverse order of start, one at a time, and ends the saga when
-    /// nothing is left.
+    /// Undoes what was started, and ends the saga when nothing is left.
     pub(super) fn backward(&mut self) -> Result<(), FoldError> {
-        if self.state.steps.iter().any(|step| step.act == Act::Running) {
-            // Calls that were on their way when the saga turned are let finish.
-            return Ok(());
-        }
-        for index in (0..self.state.steps.len()).rev() {
-            let step = &self.state.steps[index];
-            let path = step.path.clone();
-            let event = match step.compensation.progress {
-                Progress::Completed | Progress::Failed | Progress::Skipped(_) => continue,
-                Progress::Running => return Ok(()),
-                Progress::Backoff { until } if until > self.now => return Ok(()),
-                Progress::Backoff { .. } => Event::CompensationStarted {
-                    attempt: step.compensation.attempts + 1,
-                    step: path,
-                },
-                Progress::None => match self.need(step) {
-                    Need::Nothing => continue,
-                    Need::Skip(reason) => Event::CompensationSkipped { step: path, reason },
-                    Need::Undo => Event::CompensationStarted {
-                        step: path,
-                        attempt: 1,
-                    },
-                },
-            };
-            let waits = matches!(event, Event::CompensationStarted { .. });
+        while let Some(event) = next(&self.state, self.now) {
+            let goes_on = matches!(event, Event::CompensationSkipped { .. });
             self.emit(event)?;
-            if waits {
+            if !goes_on {
                 return Ok(());
             }
         }
-        let failed = |step: &StepState| step.compensation.progress == Progress::Failed;
-        let stuck = self.state.steps.iter().any(failed);
-        self.emit(if stuck {
-            Event::SagaStuck
-        } else {
-            Event::SagaCompensated
-        })
+        Ok(())
     }
+}
 
-    /// Every completed step is undone, and every step that was started and may have had an effect.
-    fn need(&self, step: &StepState) -> Need {
-        if step.attempts == 0 {
-            return Need::Nothing;
-        }
-        if matches!(step.act, Act::Completed { .. }) {
-            return Need::Undo;
-        }
-        let policy = self
-            .state
-            .definition
-            .step_at(&step.path)
-            .map(|step| step.compensate.failed);
-        match (policy.unwrap_or_default(), step.evidence) {
-            (CompensateFailed::Always, _) | (CompensateFailed::Auto, Evidence::Possible) => {
-                Need::Undo
+/// Whether an undo could be started, or all are over.
+pub(super) fn is_ready(state: &State, now: Timestamp) -> bool {
+    next(state, now).is_some()
+}
+
+/// What follows by itself for a saga that goes backward.
+fn next(state: &State, now: Timestamp) -> Option<Event> {
+    if state.steps.iter().any(|step| step.act == Act::Running) {
+        // Calls that were on their way when the saga turned are let finish, and nested sagas undo
+        // themselves first.
+        return None;
+    }
+    let mut gave_up = false;
+    for step in state.steps.iter().rev() {
+        let path = step.path.clone();
+        match step.compensation.progress {
+            Progress::Completed | Progress::Skipped(_) => {}
+            Progress::Failed => gave_up = true,
+            Progress::Running => return None,
+            Progress::Backoff { until } if until > now => return None,
+            Progress::Backoff { .. } => {
+                let attempt = step.compensation.attempts + 1;
+                return Some(Event::CompensationStarted {
+                    step: path,
+                    attempt,
+                });
             }
-            (CompensateFailed::Auto, Evidence::Unchanged) => Need::Skip(SkipReason::NoEffect),
-            (CompensateFailed::Never, _) => Need::Skip(SkipReason::Definition),
+            Progress::None => match need(state, step) {
+                Need::Nothing => {}
+                Need::Skip(reason) => {
+                    return Some(Event::CompensationSkipped { step: path, reason });
+                }
+                Need::Undo => {
+                    return Some(Event::CompensationStarted {
+                        step: path,
+                        attempt: 1,
+                    });
+                }
+            },
         }
     }
+    Some(if gave_up {
+        Event::SagaStuck
+    } else {
+        Event::SagaCompensated
+    })
+}
 
-    /// An attempt of a compensation ended.
-    pub(super) fn compensation_returned(
-        &mut self,
-        step: StepPath,
-        attempt: u32,
-        report: Report,
-    ) -> Result<(), TransitionError> {
-        let not_running = || TransitionError::NotRunning {
-            saga: self.state.id,
-            step: step.clone(),
-            attempt,
-        };
-        let compensation = &self.state.step(&step).ok_or_else(not_running)?.compensation;
-        if compensation.progress != Progress::Running || compensation.attempts != attempt {
-            return Err(not_running());
-        }
-        let failures = compensation.failures + 1;
-        let Report {
-            ended,
-            metering,
-            requests,
-            evidence: _,
-        } = report;
-        let event = match ended {
-            Ended::Completed(_) => Event::CompensationCompleted {
-                step,
-                attempt,
-                metering,
-                requests,
-            },
-            Ended::Failed { failure, certainty } => Event::CompensationFailed {
-                retry_at: self.retry_at(&step, &failure, failures, Direction::Compensate),
-                step,
-                attempt,
-                failure,
-                certainty,
-                metering,
-                requests,
-            },
-        };
-        Ok(self.emit(event)?)
+/// Every completed step is undone, and every step that was started and may have had an effect.
+fn need(state: &State, step: &StepState) -> Need {
+    if step.attempts == 0 {
+        return Need::Nothing;
+    }
+    if matches!(step.act, Act::Completed { .. }) {
+        return Need::Undo;
+    }
+    let work = state.definition.work_at(&step.path);
+    let policy = work.map(|work| work.compensate_failed).unwrap_or_default();
+    match (policy, step.evidence) {
+        (CompensateFailed::Always, _) | (CompensateFailed::Auto, Evidence::Possible) => Need::Undo,
+        (CompensateFailed::Auto, Evidence::Unchanged) => Need::Skip(SkipReason::NoEffect),
+        (CompensateFailed::Never, _) => Need::Skip(SkipReason::Definition),
     }
 }

@@ -3,88 +3,52 @@
 //! [`transition`] takes a state and an input and answers with the events that follow, together
 //! with the state that they lead to. Events that follow from one another come together, so that
 //! they are committed together: the completion of a step and the start of the next are one batch.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `input` | what can happen to a saga |
+//! | `start` | how a saga begins |
+//! | `forward` | which nodes can start, and what it means when none can |
+//! | `begin` | what starting a node is |
+//! | `act` | what follows from what `act` and `on-reply` returned |
+//! | `reply` | replies to pending steps |
+//! | `child` | nested sagas |
+//! | `confirm` | making steps final |
+//! | `backward` | undoing steps |
+//! | `effort` | what follows from what `confirm` and `compensate` returned |
+//! | `recover` | what follows from the end of the engine |
+//! | `operator` | cancel, pause, resume, retry, skip, abandon, commit, reject |
 
+mod act;
 mod backward;
+mod begin;
+mod child;
+mod confirm;
+mod effort;
 mod forward;
-mod step;
+mod input;
+mod operator;
+mod recover;
+mod reply;
+mod start;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+pub use self::child::ChildEnd;
+pub use self::input::{Active, Bounds, Env, Input, Starts, World};
+pub use self::operator::{Verb, Version};
+pub use self::start::{NewSaga, StartError, start};
 
-use serde_json::Value;
-
-use crate::call::Report;
-use crate::definition::{Definition, Problem};
-use crate::event::{Event, Record};
-use crate::id::{Digest, Name, SagaId, StepPath};
-use crate::json;
+use crate::call::CallId;
+use crate::event::{Event, PauseCause, Record};
+use crate::id::SagaId;
+use crate::path::StepPath;
 use crate::state::{FoldError, Phase, SagaError, State, Status};
 use crate::time::Timestamp;
 
 /// Largest context of a saga, in bytes of JSON.
 pub const MAX_CONTEXT_BYTES: usize = 1024 * 1024;
 
-/// What the outside looks like at the moment of a transition.
-#[derive(Clone, Copy)]
-pub struct Env<'a> {
-    /// The time.
-    pub now: Timestamp,
-    /// The components.
-    pub components: &'a dyn Components,
-    /// Whether calls may be started.
-    pub starts: Starts,
-}
-
-/// Whether a transition may start calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Starts {
-    /// Whatever is ready is started.
-    Allowed,
-    /// Nothing is started: the engine is full, or about to end. The saga stands between two calls
-    /// until somebody says [`Input::Recover`].
-    Held,
-}
-
-/// Knows which version of each component is active.
-pub trait Components: Sync {
-    /// Number and digest of the version that a saga's step takes when it first starts. `None` when
-    /// there is no such component, or none of its versions is active.
-    fn active(&self, component: &Name, saga: SagaId) -> Option<(u32, Digest)>;
-}
-
-/// What can happen to a saga.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A call of `act` ended.
-    ActReturned {
-        /// Which step's.
-        step: StepPath,
-        /// Which attempt.
-        attempt: u32,
-        /// What came of it.
-        report: Report,
-    },
-    /// A call of `compensate` ended.
-    CompensationReturned {
-        /// Which step's.
-        step: StepPath,
-        /// Which attempt.
-        attempt: u32,
-        /// What came of it.
-        report: Report,
-    },
-    /// Time went by.
-    Tick,
-    /// Whoever ran the saga's calls is gone; the caller goes on in its place.
-    Recover,
-    /// Somebody wants it undone.
-    Cancel {
-        /// Who.
-        by: String,
-        /// Why.
-        reason: Option<String>,
-    },
-}
+/// Largest result of a loop, a parallel or a nested saga, in bytes of JSON.
+pub const MAX_COLLECTED_BYTES: usize = 1024 * 1024;
 
 /// The events that follow from an input, and the state after them.
 #[derive(Clone, Debug)]
@@ -96,48 +60,19 @@ pub struct Turn {
     now: Timestamp,
 }
 
-/// A saga to be.
-#[derive(Clone, Debug)]
-pub struct NewSaga {
-    /// Its id.
-    pub id: SagaId,
-    /// Version of the definition.
-    pub version: u32,
-    /// What is submitted.
-    pub input: Arc<Value>,
-    /// Labels to find it by.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// A saga that cannot be started.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// The input is not as the definition's schema wants it.
-    #[error("the input does not fit the definition's input_schema: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Input {
-        /// Every problem, with its place in the input.
-        problems: Vec<Problem>,
-    },
-    /// The state machine contradicts itself.
-    #[error(transparent)]
-    Fold(#[from] FoldError),
-}
-
 /// An input that does not fit a state. The state stands as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
     /// A call returned that, by the journal, does not run.
-    #[error("saga {saga}: attempt {attempt} of step `{step}` returned, but does not run")]
+    #[error("saga {saga}: attempt {} of {} of step `{}` returned, but does not run", .call.attempt, .call.direction, .call.step)]
     NotRunning {
         /// Which saga.
         saga: SagaId,
-        /// Which step.
-        step: StepPath,
-        /// Which attempt.
-        attempt: u32,
+        /// Which call.
+        call: CallId,
     },
     /// The saga's status does not allow it.
-    #[error("saga {saga} is {status}: only a saga that is {} can be {verb}", .allowed.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(" or "))]
+    #[error("saga {saga} is {status}: only a saga that is {} can be {verb}", words(.allowed))]
     Status {
         /// Which saga.
         saga: SagaId,
@@ -148,48 +83,96 @@ pub enum TransitionError {
         /// The statuses that allow it.
         allowed: &'static [Status],
     },
+    /// The saga's status allows it, and something else does not.
+    #[error("saga {saga} cannot be {verb}: {reason}")]
+    Unfit {
+        /// Which saga.
+        saga: SagaId,
+        /// What was asked for, as a participle.
+        verb: &'static str,
+        /// What stands against it, and what to do.
+        reason: String,
+    },
+    /// The saga's pivot is done, or may be by now: it only goes forward.
+    #[error("saga {saga} cannot be {verb}: {}", pivot(.step, .done))]
+    Bound {
+        /// Which saga.
+        saga: SagaId,
+        /// What was asked for, as a participle.
+        verb: &'static str,
+        /// The pivot.
+        step: StepPath,
+        /// Whether it is done.
+        done: Pivot,
+    },
+    /// Nothing of the saga has waited, waits or will wait for this reply.
+    #[error("saga {saga} has no step that waits for a reply with this token")]
+    NotAsked {
+        /// Which saga.
+        saga: SagaId,
+    },
+    /// The reply was given already, or nobody waits for it any more.
+    #[error("saga {saga}: {}", replied(.step, .over))]
+    NotAwaited {
+        /// Which saga.
+        saga: SagaId,
+        /// Which step had asked for it.
+        step: StepPath,
+        /// Why it is not awaited.
+        over: Awaited,
+    },
     /// The state machine contradicts itself.
     #[error(transparent)]
     Fold(#[from] FoldError),
 }
 
-/// Starts a saga.
-///
-/// # Errors
-/// When the input does not fit the definition.
-pub fn start(
-    definition: &Arc<Definition>,
-    saga: NewSaga,
-    env: &Env<'_>,
-) -> Result<Turn, StartError> {
-    json::check_depth(&saga.input).map_err(|message| StartError::Input {
-        problems: vec![Problem::new("", message)],
-    })?;
-    if let Some(schema) = &definition.input_schema {
-        schema
-            .check(&saga.input)
-            .map_err(|problems| StartError::Input { problems })?;
+/// How far a pivot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pivot {
+    /// It runs: its outcome decides.
+    Running,
+    /// It is done.
+    Done,
+}
+
+/// Why a reply is not awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A reply is there.
+    Replied,
+    /// The step ended without it: it took too long, or the saga turned back.
+    Ended,
+}
+
+fn words(statuses: &[Status]) -> String {
+    let words: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+    words.join(" or ")
+}
+
+fn pivot(step: &StepPath, done: &Pivot) -> String {
+    match done {
+        Pivot::Running => {
+            format!("its pivot `{step}` runs, and what comes of that decides: ask again then")
+        }
+        Pivot::Done => format!("its pivot `{step}` is done, and from there it only goes forward"),
     }
-    let event = Event::SagaStarted {
-        definition: definition.name.clone(),
-        version: saga.version,
-        input: saga.input,
-        tags: saga.tags,
-        deadline: definition.deadline.map(|length| env.now.after(length)),
-    };
-    let record = Record {
-        seq: 1,
-        at: env.now,
-        event,
-    };
-    let state = State::begin(saga.id, Arc::clone(definition), &record)?;
-    let mut turn = Turn {
-        records: vec![record],
-        state,
-        now: env.now,
-    };
-    turn.advance(env)?;
-    Ok(turn)
+}
+
+fn replied(step: &StepPath, over: &Awaited) -> String {
+    match over {
+        Awaited::Replied => format!("step `{step}` has its reply already"),
+        Awaited::Ended => format!("step `{step}` does not wait for a reply any more"),
+    }
+}
+
+/// Whether something follows by itself for a saga that goes somewhere.
+pub(crate) fn is_ready(state: &State, now: Timestamp) -> bool {
+    match state.phase {
+        Phase::Forward => forward::is_ready(state, now),
+        Phase::Confirming => confirm::is_ready(state, now),
+        Phase::Backward => backward::is_ready(state, now),
+        Phase::Completed | Phase::Compensated | Phase::Stuck(_) | Phase::Abandoned => false,
+    }
 }
 
 /// Decides what an input means for a saga.
@@ -203,23 +186,16 @@ pub fn transition(state: &State, input: Input, env: &Env<'_>) -> Result<Turn, Tr
         now: env.now,
     };
     match input {
-        Input::ActReturned {
-            step,
-            attempt,
-            report,
-        } => turn.act_returned(step, attempt, report)?,
-        Input::CompensationReturned {
-            step,
-            attempt,
-            report,
-        } => {
-            turn.compensation_returned(step, attempt, report)?;
-        }
+        Input::Returned { call, report } => turn.returned(call, report)?,
         Input::Tick => {}
-        Input::Recover => turn.recover()?,
-        Input::Cancel { by, reason } => turn.cancel(by, reason)?,
+        Input::Recover { by } => turn.recover(by, env)?,
+        Input::Reply { key, reply } => turn.reply(key, reply)?,
+        Input::ChildEnded { step, child, end } => turn.child_ended(&step, child, end)?,
+        Input::ParentTold => turn.parent_told()?,
+        Input::Undo => turn.undo()?,
+        Input::Order { verb, order } => turn.order(verb, order, env)?,
     }
-    turn.check_deadline()?;
+    turn.check_deadlines()?;
     turn.advance(env)?;
     Ok(turn)
 }
@@ -252,78 +228,71 @@ impl Turn {
         if env.starts == Starts::Held {
             return Ok(());
         }
-        if self.state.phase == Phase::Forward {
-            self.forward(env)?;
+        loop {
+            if self.state.pause.is_some() {
+                return Ok(());
+            }
+            let phase = self.state.phase;
+            match phase {
+                Phase::Forward => self.forward(env)?,
+                Phase::Confirming => self.confirm()?,
+                Phase::Backward => self.backward()?,
+                Phase::Completed | Phase::Compensated | Phase::Stuck(_) | Phase::Abandoned => {}
+            }
+            if self.state.phase == phase {
+                return Ok(());
+            }
         }
-        if self.state.phase == Phase::Backward {
-            self.backward()?;
+    }
+
+    fn returned(&mut self, call: CallId, report: crate::Report) -> Result<(), TransitionError> {
+        let running = self.state.step(&call.step).and_then(|step| step.running());
+        if running != Some((call.direction, call.attempt)) {
+            return Err(TransitionError::NotRunning {
+                saga: self.state.id,
+                call,
+            });
+        }
+        match call.direction {
+            crate::Direction::Act | crate::Direction::OnReply => self.act_returned(call, report)?,
+            crate::Direction::Confirm | crate::Direction::Compensate => {
+                self.effort_returned(call, report)?;
+            }
         }
         Ok(())
     }
 
-    fn check_deadline(&mut self) -> Result<(), FoldError> {
-        let Some(deadline) = self.state.deadline.filter(|deadline| *deadline <= self.now) else {
-            return Ok(());
-        };
-        if self.state.phase != Phase::Forward {
+    /// Turns a saga back whose time is over.
+    fn check_deadlines(&mut self) -> Result<(), FoldError> {
+        if self.state.phase != Phase::Forward || self.state.pause.is_some() || self.state.is_bound()
+        {
             return Ok(());
         }
-        let error = SagaError {
-            step: None,
-            code: "deadline-exceeded".to_owned(),
-            message: format!("the saga was not done by {deadline}"),
-            details: None,
-        };
-        self.emit(Event::SagaFailed { error, by: None })
+        if let Some(deadline) = self.state.deadline.filter(|deadline| *deadline <= self.now) {
+            let message = format!("the saga was not done by {deadline}");
+            return self.fail(SagaError::of_saga("deadline-exceeded", message), None);
+        }
+        self.check_commit_deadline()
     }
 
-    fn cancel(&mut self, by: String, reason: Option<String>) -> Result<(), TransitionError> {
-        if self.state.phase != Phase::Forward {
-            return Err(TransitionError::Status {
-                saga: self.state.id,
-                status: self.state.status(),
-                verb: "cancelled",
-                allowed: &[Status::Running, Status::Waiting],
-            });
-        }
-        let message = reason.unwrap_or_else(|| "no reason was given".to_owned());
-        let error = SagaError {
+    /// Turns the saga back.
+    fn fail(&mut self, error: SagaError, by: Option<String>) -> Result<(), FoldError> {
+        self.emit(Event::SagaFailed { error, by })
+    }
+
+    fn pause(&mut self, cause: PauseCause) -> Result<(), FoldError> {
+        self.emit(Event::SagaPaused { cause, order: None })
+    }
+}
+
+impl SagaError {
+    /// An error of no step.
+    fn of_saga(code: &str, message: String) -> Self {
+        Self {
             step: None,
-            code: "cancelled".to_owned(),
+            code: code.to_owned(),
             message,
             details: None,
-        };
-        Ok(self.emit(Event::SagaFailed {
-            error,
-            by: Some(by),
-        })?)
-    }
-
-    /// Marks every call that ran as cut off.
-    fn recover(&mut self) -> Result<(), FoldError> {
-        use crate::state::{Act, CompensationProgress};
-        let cut_off: Vec<Event> = self
-            .state
-            .steps
-            .iter()
-            .filter_map(|step| {
-                let path = step.path.clone();
-                if step.act == Act::Running {
-                    Some(Event::ActInterrupted {
-                        step: path,
-                        attempt: step.attempts,
-                    })
-                } else if step.compensation.progress == CompensationProgress::Running {
-                    let attempt = step.compensation.attempts;
-                    Some(Event::CompensationInterrupted {
-                        step: path,
-                        attempt,
-                    })
-                } else {
-                    None
-                }
-            })
-            .collect();
-        cut_off.into_iter().try_for_each(|event| self.emit(event))
+        }
     }
 }

@@ -131,6 +131,46 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Takes a whole number from `least` that fits 32 bits.
+    pub(super) fn small(
+        &mut self,
+        field: &'static str,
+        least: u32,
+        problems: &mut Vec<Problem>,
+    ) -> Option<u32> {
+        let number = self.whole(field, u64::from(least), u64::from(u32::MAX), problems)?;
+        u32::try_from(number).ok()
+    }
+
+    pub(super) fn flag(
+        &mut self,
+        field: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<bool> {
+        self.convert(field, problems, |value| {
+            value
+                .as_bool()
+                .ok_or_else(|| format!("expected true or false, found {}", kind_of(value)))
+        })
+    }
+
+    /// Takes a list of strings.
+    pub(super) fn texts(
+        &mut self,
+        field: &'static str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Vec<String>> {
+        self.convert(field, problems, |value| {
+            let items = value
+                .as_array()
+                .ok_or_else(|| format!("expected an array of strings, found {}", kind_of(value)))?;
+            items
+                .iter()
+                .map(|item| text_of(item).map(str::to_owned))
+                .collect()
+        })
+    }
+
     pub(super) fn number(
         &mut self,
         field: &'static str,

@@ -1,0 +1,285 @@
+//! What operators can do to a saga.
+
+use super::{Env, TransitionError, Turn};
+use crate::event::{Event, Order, PauseCause, Pin, Repin};
+use crate::path::StepPath;
+use crate::state::{Act, CommitState, Phase, Progress, SagaError, Stand, Status, StepState, Stuck};
+
+/// What an operator wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Stop, and undo what was done. A call that runs is let finish.
+    Cancel,
+    /// Start nothing more until somebody says `Resume`. A call that runs is let finish.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Try again at once what waits for its next attempt or has given up.
+    Retry {
+        /// Which step; all when absent.
+        step: Option<StepPath>,
+        /// On which version.
+        version: Version,
+    },
+    /// Do without the compensations or confirmations that gave up.
+    Skip {
+        /// Of which step; of all when absent.
+        step: Option<StepPath>,
+    },
+    /// Give the saga up as it is.
+    Abandon,
+    /// Make a saga final that waits for it.
+    Commit,
+    /// Undo a saga that waits to be committed.
+    Reject,
+}
+
+/// On which version of its component a step is tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// The one that it is bound to.
+    #[default]
+    Pinned,
+    /// The one that is active.
+    Active,
+}
+
+impl Verb {
+    /// What happens to the saga, as a participle.
+    #[must_use]
+    pub const fn participle(&self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelled",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Retry { .. } => "retried",
+            Self::Skip { .. } => "skipped",
+            Self::Abandon => "abandoned",
+            Self::Commit => "committed",
+            Self::Reject => "rejected",
+        }
+    }
+
+    /// The statuses that allow it.
+    #[must_use]
+    pub const fn allowed(&self) -> &'static [Status] {
+        use Status::{Compensating, Confirming, Paused, Running, Stuck, Waiting};
+        match self {
+            Self::Cancel => &[Running, Waiting, Paused],
+            Self::Pause => &[Running, Waiting, Confirming, Compensating],
+            Self::Resume => &[Paused],
+            Self::Retry { .. } => &[Running, Waiting, Paused, Confirming, Compensating, Stuck],
+            Self::Skip { .. } => &[Stuck],
+            Self::Abandon => &[Paused, Stuck],
+            Self::Commit | Self::Reject => &[Waiting],
+        }
+    }
+}
+
+impl Turn {
+    pub(super) fn order(
+        &mut self,
+        verb: Verb,
+        order: Order,
+        env: &Env<'_>,
+    ) -> Result<(), TransitionError> {
+        let status = self.state.status();
+        if !verb.allowed().contains(&status) {
+            return Err(TransitionError::Status {
+                saga: self.state.id,
+                status,
+                verb: verb.participle(),
+                allowed: verb.allowed(),
+            });
+        }
+        let participle = verb.participle();
+        let unfit = |reason: &str| TransitionError::Unfit {
+            saga: self.state.id,
+            verb: participle,
+            reason: reason.to_owned(),
+        };
+        match verb {
+            Verb::Cancel => {
+                if self.state.phase != Phase::Forward {
+                    return Err(unfit(
+                        "it is on its last way already; resume it or abandon it",
+                    ));
+                }
+                self.turn_back("cancelled", participle, order)
+            }
+            Verb::Reject | Verb::Commit
+                if !matches!(self.state.commit, CommitState::Awaited { .. }) =>
+            {
+                Err(unfit("it does not wait to be committed"))
+            }
+            Verb::Reject => self.turn_back("rejected", participle, order),
+            Verb::Commit => Ok(self.emit(Event::SagaCommitted { order })?),
+            Verb::Pause => Ok(self.emit(Event::SagaPaused {
+                cause: PauseCause::Operator,
+                order: Some(order),
+            })?),
+            Verb::Resume => self.resume(order),
+            Verb::Abandon => Ok(self.emit(Event::SagaAbandoned { order })?),
+            Verb::Retry { step, version } => {
+                let steps =
+                    self.chosen(self.to_retry(), step, participle, "waits to be tried again")?;
+                let pins = match version {
+                    Version::Pinned => Vec::new(),
+                    Version::Active => self.active_pins(&steps, env)?,
+                };
+                Ok(self.emit(Event::RetryOrdered { steps, pins, order })?)
+            }
+            Verb::Skip { step } => {
+                let gave_up = self.state.steps.iter().filter(|step| self.gave_up(step));
+                let gave_up = gave_up.map(|step| step.path.clone()).collect();
+                let steps = self.chosen(gave_up, step, participle, "gave up")?;
+                Ok(self.emit(Event::SkipOrdered { steps, order })?)
+            }
+        }
+    }
+
+    fn turn_back(
+        &mut self,
+        code: &str,
+        participle: &'static str,
+        order: Order,
+    ) -> Result<(), TransitionError> {
+        if self.state.is_bound() {
+            return Err(self.bound(participle));
+        }
+        let reason = order.reason;
+        let message = reason.unwrap_or_else(|| "no reason was given".to_owned());
+        Ok(self.fail(SagaError::of_saga(code, message), Some(order.by))?)
+    }
+
+    /// Lets a paused saga go on. A step that gave up gets all its attempts again: to pause once more
+    /// at once would help nobody.
+    fn resume(&mut self, order: Order) -> Result<(), TransitionError> {
+        let gave_up = match self.state.pause.as_ref().map(|pause| &pause.cause) {
+            Some(PauseCause::Exhausted { .. } | PauseCause::Pivot { .. }) => self.failed(),
+            _ => Vec::new(),
+        };
+        Ok(self.emit(if gave_up.is_empty() {
+            Event::SagaResumed { order }
+        } else {
+            Event::RetryOrdered {
+                steps: gave_up,
+                pins: Vec::new(),
+                order,
+            }
+        })?)
+    }
+
+    /// One of some steps, or all of them.
+    fn chosen(
+        &self,
+        candidates: Vec<StepPath>,
+        step: Option<StepPath>,
+        verb: &'static str,
+        what: &str,
+    ) -> Result<Vec<StepPath>, TransitionError> {
+        let fits = match &step {
+            Some(step) => candidates.contains(step),
+            None => !candidates.is_empty(),
+        };
+        if fits {
+            return Ok(step.map_or(candidates, |step| vec![step]));
+        }
+        let names: Vec<_> = candidates.iter().map(|path| format!("`{path}`")).collect();
+        let reason = match step {
+            None => format!("nothing of it {what}"),
+            Some(step) if names.is_empty() => {
+                format!("`{step}` is no step that {what}, and no other is")
+            }
+            Some(step) => format!(
+                "`{step}` is no step that {what}: expected one of {}",
+                names.join(", ")
+            ),
+        };
+        Err(TransitionError::Unfit {
+            saga: self.state.id,
+            verb,
+            reason,
+        })
+    }
+
+    /// What waits for its next attempt, or gave up.
+    fn to_retry(&self) -> Vec<StepPath> {
+        if self.state.phase == Phase::Forward {
+            let waits = self.state.steps.iter();
+            let waits = waits.filter(|step| matches!(step.act, Act::Backoff { .. }));
+            return waits
+                .map(|step| step.path.clone())
+                .chain(self.failed())
+                .collect();
+        }
+        let waits = |step: &StepState| match self.state.phase {
+            Phase::Confirming => matches!(step.confirmation.progress, Progress::Backoff { .. }),
+            Phase::Backward => matches!(step.compensation.progress, Progress::Backoff { .. }),
+            _ => false,
+        };
+        let steps = self.state.steps.iter();
+        steps
+            .filter(|step| waits(step) || self.gave_up(step))
+            .map(|step| step.path.clone())
+            .collect()
+    }
+
+    /// What failed for good and keeps a saga from going forward. Of a step and its fallback, the one
+    /// that was called last.
+    fn failed(&self) -> Vec<StepPath> {
+        let has_fallback = |step: &StepState| self.state.step(&step.path.fallback()).is_some();
+        let steps = self.state.steps.iter();
+        let steps = steps
+            .filter(|step| step.act == Act::Failed && !has_fallback(step))
+            .map(|step| step.path.clone());
+        let nodes = self.state.nodes.iter();
+        let nodes = nodes
+            .filter(|(_, node)| matches!(node.stand, Stand::Failed { .. }))
+            .map(|(path, _)| path.clone());
+        steps.chain(nodes).collect()
+    }
+
+    fn gave_up(&self, step: &StepState) -> bool {
+        match self.state.phase {
+            Phase::Confirming | Phase::Stuck(Stuck::Confirming) => {
+                step.confirmation.progress == Progress::Failed
+            }
+            Phase::Backward | Phase::Stuck(Stuck::Backward) => {
+                step.compensation.progress == Progress::Failed
+            }
+            _ => false,
+        }
+    }
+
+    fn active_pins(
+        &self,
+        steps: &[StepPath],
+        env: &Env<'_>,
+    ) -> Result<Vec<Repin>, TransitionError> {
+        let pinned = steps
+            .iter()
+            .filter_map(|path| Some((path, self.state.step(path)?.pin.as_ref()?)));
+        pinned
+            .map(|(path, pin)| {
+                let active = env.world.active(&pin.component, self.state.id);
+                let active = active.ok_or_else(|| TransitionError::Unfit {
+                    saga: self.state.id,
+                    verb: "retried",
+                    reason: format!(
+                        "component `{}` has no active version: upload or activate one",
+                        pin.component
+                    ),
+                })?;
+                Ok(Repin {
+                    step: path.clone(),
+                    pin: Pin {
+                        component: pin.component.clone(),
+                        version: active.version,
+                        digest: active.digest,
+                    },
+                })
+            })
+            .collect()
+    }
+}
