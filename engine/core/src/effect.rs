@@ -73,6 +73,8 @@ pub struct ChildOrder {
     pub parent: Parent,
     /// What is wanted.
     pub want: Want,
+    /// Which attempt of that it is, as the parent counts.
+    pub attempt: u32,
 }
 
 /// What is wanted of a nested saga.
@@ -174,9 +176,11 @@ fn call(state: &State, step: &StepState) -> Option<Call> {
 
 fn child_order(state: &State, step: &StepState) -> Option<ChildOrder> {
     let child = step.child.as_ref()?;
-    let want = match (state.phase, &step.act, step.compensation.progress) {
-        (Phase::Forward, Act::Running, _) => Want::Run,
-        (Phase::Backward, Act::Running, _) | (Phase::Backward, _, Progress::Running) => Want::Undo,
+    let (want, attempt) = match (state.phase, &step.act, step.compensation.progress) {
+        (Phase::Forward, Act::Running, _) => (Want::Run, step.attempts),
+        (Phase::Backward, Act::Running, _) | (Phase::Backward, _, Progress::Running) => {
+            (Want::Undo, step.compensation.attempts)
+        }
         _ => return None,
     };
     let depth = state.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
@@ -188,6 +192,7 @@ fn child_order(state: &State, step: &StepState) -> Option<ChildOrder> {
             depth,
         },
         want,
+        attempt,
     })
 }
 
