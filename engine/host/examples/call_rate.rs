@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use wasaga_core::event::Pin;
 use wasaga_core::id::idempotency_key;
-use wasaga_core::{Call, Digest, Direction, Ended, Limits, Name, Policy, SagaId, StepPath};
+use wasaga_core::{Call, CallId, Digest, Direction, Ended, Limits, Name, Policy, SagaId, StepPath};
 use wasaga_host::{Components, Host, HostConfig};
 
 /// Calls before anything is measured.
@@ -105,9 +105,12 @@ fn call(digest: Digest, action: Name) -> Result<Call, Box<dyn std::error::Error>
     Ok(Call {
         saga,
         definition: Name::new("bench")?,
-        idempotency_key: idempotency_key(saga, &step, Direction::Act),
-        step,
-        direction: Direction::Act,
+        idempotency_key: idempotency_key(saga, &step, Direction::Act, 0),
+        id: CallId {
+            direction: Direction::Act,
+            step,
+            attempt: 1,
+        },
         attempt: 1,
         pin: Pin {
             component: Name::new("bench")?,
@@ -120,6 +123,7 @@ fn call(digest: Digest, action: Name) -> Result<Call, Box<dyn std::error::Error>
         arguments: Arc::new(serde_json::Value::Null),
         previous: None,
         result: None,
+        reply: None,
         timeout: Duration::from_secs(10),
         limits: Limits::default(),
     })

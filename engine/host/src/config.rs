@@ -74,7 +74,7 @@ pub struct CallLimits {
     pub fuel: u64,
     /// Bytes of all linear memories together.
     pub memory_bytes: u64,
-    /// Bytes of a result, a context patch, or failure details.
+    /// Bytes of a result, a context patch, a pending action's payload, or failure details.
     pub payload_bytes: u64,
     /// Bytes that a call may write to the saga's log.
     pub log_bytes: u64,

@@ -1,12 +1,13 @@
 //! What goes wrong in a sandbox, in the words of the component's author.
 
 use serde_json::Value;
-use wasaga_core::{Certainty, Ended, Failure, FailureKind, json};
+use wasaga_core::{Certainty, Direction, Ended, Failure, FailureKind, json};
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::wasaga::saga::types::{self as wit, Outcome};
 use crate::config::CallLimits;
+use crate::exports::CALLBACK;
 use crate::logs::truncated;
 use crate::registry::LoadError;
 
@@ -162,25 +163,61 @@ fn is_too_much_for_the_host(error: &wasmtime::Error) -> bool {
         .contains("fuel allocated for hostcalls has been exhausted")
 }
 
-/// The component came to an end by itself.
-pub(crate) fn acted(result: Result<Outcome, wit::Failure>, limits: &CallLimits) -> Ended {
-    match result {
+/// The action answered `pending`, and there is nothing that could take the reply.
+pub(crate) fn pending_unsupported() -> Ended {
+    let message = format!(
+        "the action answered `pending`, but the component has nothing that takes the reply: export \
+         `{CALLBACK}` (the world `callback-step`)"
+    );
+    uncertain(FailureKind::Permanent, "pending-unsupported", message)
+}
+
+/// The saga needs a function that this version does not have.
+pub(crate) fn missing_export(interface: &str, direction: Direction) -> Ended {
+    let message = format!(
+        "the component does not export `{interface}`, which `{direction}` is a function of"
+    );
+    uncertain(FailureKind::Permanent, "missing-export", message)
+}
+
+/// The call lacks what its function takes.
+pub(crate) fn incomplete_call(direction: Direction, lacks: &str) -> Ended {
+    let message = format!("the call of `{direction}` came without {lacks}");
+    uncertain(FailureKind::Permanent, "incomplete-call", message)
+}
+
+/// The action came to an end by itself, or the turning of a reply into its outcome.
+pub(crate) fn acted(returned: Result<Outcome, wit::Failure>, limits: &CallLimits) -> Ended {
+    match returned {
         Ok(Outcome::Completed(completion)) => completed(&completion, limits),
-        // Replies are another matter than calls: whoever adds them makes a waiting step of this.
-        Ok(Outcome::Pending(_)) => uncertain(
-            FailureKind::Permanent,
-            "pending-unsupported",
-            "the action answered `pending`, which this engine cannot wait for".to_owned(),
-        ),
+        Ok(Outcome::Pending(payload)) => pending(&payload, limits),
         Err(failure) => failed(failure, limits),
     }
 }
 
-/// The compensation came to an end by itself.
-pub(crate) fn compensated(result: Result<(), wit::Failure>, limits: &CallLimits) -> Ended {
-    match result {
+/// The compensation or the confirmation came to an end by itself.
+pub(crate) fn undone_or_confirmed(
+    returned: Result<(), wit::Failure>,
+    limits: &CallLimits,
+) -> Ended {
+    match returned {
         Ok(()) => Ended::Completed(wasaga_core::Completion::default()),
         Err(failure) => failed(failure, limits),
+    }
+}
+
+fn pending(payload: &str, limits: &CallLimits) -> Ended {
+    match parsed(
+        "pending payload",
+        payload,
+        "invalid-pending-payload",
+        limits,
+    ) {
+        Ok(payload) => Ended::Pending(payload),
+        Err(failure) => Ended::Failed {
+            failure,
+            certainty: Certainty::Uncertain,
+        },
     }
 }
 
@@ -254,23 +291,31 @@ fn failed(failure: wit::Failure, limits: &CallLimits) -> Ended {
     }
 }
 
+/// A failure as the contract spells it.
+pub(crate) fn told(failure: &Failure) -> wit::Failure {
+    wit::Failure {
+        kind: match failure.kind {
+            FailureKind::Retryable => wit::FailureKind::Retryable,
+            FailureKind::Permanent => wit::FailureKind::Permanent,
+        },
+        code: failure.code.clone(),
+        message: failure.message.clone(),
+        details: failure.details.as_ref().map(Value::to_string),
+    }
+}
+
 /// Reads JSON that a component returned, if a saga can keep it.
 fn parsed(what: &str, text: &str, code: &str, limits: &CallLimits) -> Result<Value, Failure> {
-    let failure = |code: &str, message: String| Failure {
-        kind: FailureKind::Permanent,
-        code: code.to_owned(),
-        message,
-        details: None,
-    };
     let (size, max) = (text.len() as u64, limits.payload_bytes);
     if size > max {
         let message =
             format!("the {what} has {size} bytes, at most {max} are allowed (limits.payload)");
-        return Err(failure("payload-too-large", message));
+        return Err(Failure::permanent("payload-too-large", message));
     }
     let value = serde_json::from_str(text)
-        .map_err(|error| failure(code, format!("the {what} is no JSON: {error}")))?;
-    json::check_depth(&value).map_err(|reason| failure(code, format!("the {what} is {reason}")))?;
+        .map_err(|error| Failure::permanent(code, format!("the {what} is no JSON: {error}")))?;
+    json::check_depth(&value)
+        .map_err(|reason| Failure::permanent(code, format!("the {what} is {reason}")))?;
     Ok(value)
 }
 
@@ -288,7 +333,7 @@ mod tests {
         };
         match cut_off(&error.into(), &around) {
             Ended::Failed { failure, .. } => failure.code,
-            Ended::Completed(completion) => panic!("{completion:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use wasaga_core::{Call, Direction, Ended, Evidence, LogLine, Metering, Policy, Report};
+use wasaga_core::{Call, Direction, Ended, Evidence, LogLine, Metering, Policy, Reply, Report};
 use wasmtime::Store;
 
-use crate::bindings::wasaga::saga::types::Call as WitCall;
+use crate::bindings::wasaga::saga::types::{self as wit, Outcome};
 use crate::config::{CallLimits, HostConfig};
 use crate::egress::{Gateway, Outbound};
+use crate::exports::{CALLBACK, CONFIRMATION};
 use crate::failure::{self, Circumstances, Stage};
 use crate::limits::{Limiter, MAX_COMPONENT_HANDLES};
 use crate::logs::Log;
@@ -143,27 +144,55 @@ async fn run(
     limits: &CallLimits,
     stage: &mut Stage,
 ) -> wasmtime::Result<Ended> {
-    let step = loaded.pre.instantiate_async(&mut *store).await?;
+    let instance = &loaded.pre.instantiate_async(&mut *store).await?;
     *stage = Stage::Call;
-    let action = step.wasaga_saga_action();
+    let exports = &loaded.exports;
     let argument = argument(call);
-    Ok(match call.direction {
-        Direction::Act => failure::acted(action.call_act(store, &argument).await?, limits),
+    Ok(match call.id.direction {
+        Direction::Act => {
+            let acted = exports.act.call(store, instance, (argument,)).await?;
+            match acted {
+                Ok(Outcome::Pending(_)) if exports.on_reply.is_none() => {
+                    failure::pending_unsupported()
+                }
+                acted => failure::acted(acted, limits),
+            }
+        }
+        Direction::OnReply => {
+            let Some(on_reply) = &exports.on_reply else {
+                return Ok(failure::missing_export(CALLBACK, call.id.direction));
+            };
+            let Some(reply) = call.reply.as_deref() else {
+                return Ok(failure::incomplete_call(call.id.direction, "a reply"));
+            };
+            let parameters = (argument, self::reply(reply));
+            let replied = on_reply.call(store, instance, parameters).await?;
+            failure::acted(replied, limits)
+        }
+        Direction::Confirm => {
+            let Some(confirm) = &exports.confirm else {
+                return Ok(failure::missing_export(CONFIRMATION, call.id.direction));
+            };
+            let Some(result) = call.result.as_deref() else {
+                return Ok(failure::incomplete_call(call.id.direction, "a result"));
+            };
+            let parameters = (argument, result.to_string());
+            let confirmed = confirm.call(store, instance, parameters).await?;
+            failure::undone_or_confirmed(confirmed, limits)
+        }
         Direction::Compensate => {
-            let result = call.result.as_deref().map(Value::to_string);
-            let undone = action
-                .call_compensate(store, &argument, result.as_ref())
-                .await?;
-            failure::compensated(undone, limits)
+            let parameters = (argument, call.result.as_deref().map(Value::to_string));
+            let undone = exports.compensate.call(store, instance, parameters).await?;
+            failure::undone_or_confirmed(undone, limits)
         }
     })
 }
 
-fn argument(call: &Call) -> WitCall {
-    WitCall {
+fn argument(call: &Call) -> wit::Call {
+    wit::Call {
         saga_id: call.saga.to_string(),
         saga: call.definition.to_string(),
-        step: call.step.to_string(),
+        step: call.step_name().to_owned(),
         action: call.action.to_string(),
         attempt: call.attempt,
         idempotency_key: call.idempotency_key.to_string(),
@@ -171,5 +200,12 @@ fn argument(call: &Call) -> WitCall {
         context: call.context.to_string(),
         arguments: call.arguments.to_string(),
         previous: call.previous.as_deref().map(Value::to_string),
+    }
+}
+
+fn reply(reply: &Reply) -> wit::Reply {
+    match reply {
+        Reply::Succeeded(value) => wit::Reply::Succeeded(value.to_string()),
+        Reply::Failed(failure) => wit::Reply::Failed(failure::told(failure)),
     }
 }

@@ -8,6 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `prepare` | from an upload to a linked component, or what is wrong with it |
+//! | `exports` | the functions of a component, looked up and checked once |
 //! | `registry`, `cache` | versions ready to be called, in memory and on disk |
 //! | `admission`, `invoke`, `store` | a call from its place in the queue to its report |
 //! | `limits`, `engine` | what wasmtime enforces |
@@ -21,6 +22,7 @@ mod cache;
 mod config;
 mod egress;
 mod engine;
+mod exports;
 mod failure;
 mod imports;
 mod invoke;

@@ -44,9 +44,9 @@ impl Log {
         Self(Arc::new(Mutex::new(Inner {
             template: LogLine {
                 at: Timestamp::from_unix_ms(0),
-                step: call.step.clone(),
-                direction: call.direction,
-                attempt: call.attempt,
+                step: call.id.step.clone(),
+                direction: call.id.direction,
+                attempt: call.id.attempt,
                 level: LogLevel::Info,
                 message: String::new(),
             },
@@ -249,7 +249,7 @@ mod tests {
     use serde_json::Value;
     use uuid::Uuid;
     use wasaga_core::event::Pin;
-    use wasaga_core::{Digest, Direction, Limits, StepPath};
+    use wasaga_core::{CallId, Digest, Direction, Limits, StepPath};
 
     use super::*;
 
@@ -259,10 +259,13 @@ mod tests {
         Call {
             saga: SagaId::from_parts(1, &[7; 10]),
             definition: name.clone(),
-            idempotency_key: Uuid::from_u128(7),
-            step: StepPath::root(&name),
-            direction: Direction::Act,
+            id: CallId {
+                direction: Direction::Act,
+                step: StepPath::root(&name),
+                attempt: 1,
+            },
             attempt: 1,
+            idempotency_key: Uuid::from_u128(7),
             pin: Pin {
                 component: name.clone(),
                 version: 1,
@@ -274,6 +277,7 @@ mod tests {
             arguments: nothing,
             previous: None,
             result: None,
+            reply: None,
             timeout: Duration::from_secs(1),
             limits: Limits::default(),
         }

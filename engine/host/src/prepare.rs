@@ -11,14 +11,14 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Module};
 use wit_component::ComponentEncoder;
 
-use crate::bindings::StepPre;
+use crate::exports::{ACTION, Exports};
 use crate::imports;
 use crate::logs::truncated;
+use crate::registry::Loaded;
 use crate::store::CallState;
 
 /// The package of the contract, and its version.
 const CONTRACT: (&str, &str) = ("wasaga:saga/", "0.1.0");
-const ACTION: &str = "wasaga:saga/action@0.1.0";
 /// Imports or exports that are named in an answer.
 const MAX_NAMES: usize = 256;
 /// Length of what wasmtime has to say.
@@ -185,7 +185,7 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, PrepareError> {
 pub(crate) fn link(
     linker: &Linker<CallState>,
     component: &Component,
-) -> Result<(StepPre<CallState>, ComponentInfo), PrepareError> {
+) -> Result<Loaded, PrepareError> {
     let info = info(linker.engine(), &component.component_type());
     let mut names = info.imports.iter().chain(&info.exports);
     if let Some(found) = names.find(|name| is_other_contract(name)) {
@@ -198,7 +198,7 @@ pub(crate) fn link(
             exports: info.exports,
         });
     }
-    let mismatch = |error| PrepareError::Mismatch(reason(&error));
+    let mismatch = |error: wasmtime::Error| PrepareError::Mismatch(reason(&error));
     let pre = linker.instantiate_pre(component).map_err(|error| {
         let unknown = info.imports.iter().filter(|import| !imports::known(import));
         let imports: Vec<String> = unknown.cloned().collect();
@@ -208,7 +208,8 @@ pub(crate) fn link(
             PrepareError::UnknownImports { imports }
         }
     })?;
-    Ok((StepPre::new(pre).map_err(mismatch)?, info))
+    let exports = Exports::of(&pre).map_err(mismatch)?;
+    Ok(Loaded { pre, exports, info })
 }
 
 /// What an author should know of a component that is all right.

@@ -7,11 +7,11 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task;
 use wasaga_core::{ComponentInfo, Digest};
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
-use crate::bindings::StepPre;
 use crate::cache::Cache;
 use crate::config::HostConfig;
+use crate::exports::Exports;
 use crate::prepare::{self, PrepareError};
 use crate::stats::{Counters, add};
 use crate::store::CallState;
@@ -19,7 +19,8 @@ use crate::{Components, HostError, engine, imports};
 
 /// A version that can be called.
 pub(crate) struct Loaded {
-    pub(crate) pre: StepPre<CallState>,
+    pub(crate) pre: InstancePre<CallState>,
+    pub(crate) exports: Exports,
     pub(crate) info: ComponentInfo,
 }
 
@@ -135,8 +136,8 @@ impl Registry {
                     Some(component) => component,
                     None => self.compiler.compile(digest, bytes.await?).await?,
                 };
-                let (pre, info) = prepare::link(&self.linker, &component)?;
-                Ok::<_, LoadError>(Arc::new(Loaded { pre, info }))
+                let loaded = prepare::link(&self.linker, &component)?;
+                Ok::<_, LoadError>(Arc::new(loaded))
             })
             .await;
         if loaded.is_err() {
