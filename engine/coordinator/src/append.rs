@@ -2,18 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use wasaga_core::{LogLine, Record, State};
+use wasaga_core::{LogLine, Record, State, due_at};
 use wasaga_journal::{Append, Fence, Head, Ownership};
-
-/// Whether the engine goes on with a saga in this state. It lets go of one that is settled and of
-/// one that has nothing to do but wait: that needs no memory.
-pub(crate) fn ownership(state: &State) -> Ownership {
-    if !state.status().is_settled() && state.is_calling() {
-        Ownership::Keep
-    } else {
-        Ownership::Release
-    }
-}
 
 /// The append that takes a saga from `expected`, the last event that the journal has, to `state`.
 pub(crate) fn append(
@@ -37,7 +27,11 @@ pub(crate) fn append(
         tags,
         created_at: state.created_at,
         updated_at: state.updated_at,
-        due_at: state.due_at(),
+        due_at: match ownership {
+            // Whoever finds that its owner is gone has to look at once.
+            Ownership::Keep => Some(state.updated_at),
+            Ownership::Release => due_at(state),
+        },
         ownership,
     };
     Append {

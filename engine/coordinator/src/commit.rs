@@ -25,10 +25,14 @@ pub(crate) enum CommitError {
     Closed,
 }
 
+/// Appends that are made in one transaction.
 struct Request {
-    append: Append,
-    done: oneshot::Sender<Result<(), CommitError>>,
+    appends: Vec<Append>,
+    done: oneshot::Sender<Result<Answers, CommitError>>,
 }
+
+/// What became of each append.
+type Answers = Vec<Result<(), Refusal>>;
 
 /// The way to the writer.
 #[derive(Clone)]
@@ -57,9 +61,19 @@ impl Commits {
 
     /// Waits until an append is durable.
     pub(crate) async fn commit(&self, append: Append) -> Result<(), CommitError> {
+        let answer = self.commit_together(vec![append]).await?.pop();
+        answer.unwrap_or(Ok(())).map_err(CommitError::Refused)
+    }
+
+    /// Waits until appends are durable, all in one transaction. One that is refused does not keep the
+    /// others from being made.
+    pub(crate) async fn commit_together(
+        &self,
+        appends: Vec<Append>,
+    ) -> Result<Answers, CommitError> {
         let (done, answer) = oneshot::channel();
         self.0
-            .send(Request { append, done })
+            .send(Request { appends, done })
             .await
             .map_err(|_| CommitError::Closed)?;
         answer.await.unwrap_or(Err(CommitError::Closed))
@@ -87,25 +101,28 @@ async fn write(
                 }
             }
         }
-        let (appends, dones): (Vec<_>, Vec<_>) = waiting
-            .drain(..)
-            .map(|request| (request.append, request.done))
-            .unzip();
+        let mut appends = Vec::with_capacity(waiting.len());
+        let mut dones = Vec::with_capacity(waiting.len());
+        for request in waiting.drain(..) {
+            dones.push((request.appends.len(), request.done));
+            appends.extend(request.appends);
+        }
         let started = Instant::now();
         let size = appends.len();
         let answers = journal.append(appends).await;
         metrics.committed(size, started.elapsed(), answers.is_ok());
         match answers {
             Ok(answers) => {
-                for (done, answer) in dones.into_iter().zip(answers) {
+                let mut answers = answers.into_iter();
+                for (count, done) in dones {
                     // Whoever asked may have gone: the append stands all the same.
-                    let _ = done.send(answer.map_err(CommitError::Refused));
+                    let _ = done.send(Ok(answers.by_ref().take(count).collect()));
                 }
             }
             Err(error) => {
                 tracing::error!(%error, appends = size, "a commit failed");
                 let error = Arc::new(error);
-                for done in dones {
+                for (_, done) in dones {
                     let _ = done.send(Err(CommitError::Failed(Arc::clone(&error))));
                 }
             }

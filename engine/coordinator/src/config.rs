@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wasaga_core::{Bounds, Status};
+
 /// Settings of a [`Coordinator`](crate::Coordinator).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -19,6 +21,19 @@ pub struct Config {
     pub max_tag_bytes: usize,
     /// Most definition versions that are kept parsed.
     pub max_parsed_definitions: usize,
+    /// What sagas may grow to, and how often they may bring the engine down.
+    pub bounds: Bounds,
+    /// How long finished sagas are kept, by status; for ever when a status is not there.
+    pub retention: Vec<Retention>,
+}
+
+/// How long sagas that ended in a status are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Which status: one that is an end.
+    pub status: Status,
+    /// How long after its last event a saga is deleted.
+    pub age: Duration,
 }
 
 impl Default for Config {
@@ -31,6 +46,8 @@ impl Default for Config {
             max_tags: 16,
             max_tag_bytes: 128,
             max_parsed_definitions: 1024,
+            bounds: Bounds::default(),
+            retention: Vec::new(),
         }
     }
 }

@@ -5,17 +5,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wasaga_core::{
-    Call, Direction, Effect, Env, Input, LogLine, Record, Report, Starts, State, StepPath,
-    Timestamp, TransitionError, Turn, effects, transition,
+    CutOff, Effect, Env, Input, LogLine, Record, Starts, State, Timestamp, TransitionError, Turn,
+    effects, transition,
 };
-use wasaga_host::Called;
 use wasaga_journal::{Claimed, Fence, Ownership};
 
-use crate::append::{append, ownership};
+use crate::append::append;
 use crate::clock;
 use crate::commit::CommitError;
 use crate::engine::Engine;
@@ -23,6 +20,7 @@ use crate::error::CommandError;
 use crate::hold::Left;
 use crate::load::load;
 use crate::residents::{Answer, Command, Permit, Seat};
+use crate::work::{Done, Key, Running};
 
 /// Waits between attempts to commit while the store fails; the last one is repeated.
 const COMMIT_BACKOFF: [Duration; 5] = [
@@ -35,21 +33,42 @@ const COMMIT_BACKOFF: [Duration; 5] = [
 
 /// A saga in memory.
 pub(crate) struct Driver {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) state: State,
-    pub(crate) fence: Fence,
-    pub(crate) seat: Seat,
-    /// Held while the saga is in memory. A saga that was called for by a command has none: an
-    /// operator does not queue.
-    pub(crate) _permit: Option<Permit>,
+    engine: Arc<Engine>,
+    state: State,
+    fence: Fence,
+    seat: Seat,
+    /// Room to start calls. A saga that was called for by a command may have none: then it takes
+    /// the command in, and waits on disk for room to go on.
+    permit: Option<Permit>,
+    /// Held while its calls run alone, because one of them may bring the engine down.
+    alone: Option<OwnedSemaphorePermit>,
     /// Whether the last commit let go of the saga.
-    pub(crate) ownership: Ownership,
+    ownership: Ownership,
+    /// What was done for this state and left nothing to journal.
+    done: HashSet<Key>,
 }
 
-/// A call that runs: its direction, step and attempt.
-type CallKey = (Direction, StepPath, u32);
-
 impl Driver {
+    /// A saga that has just been stored.
+    pub(crate) fn opened(
+        engine: Arc<Engine>,
+        state: State,
+        fence: Fence,
+        seat: Seat,
+        permit: Option<Permit>,
+    ) -> Self {
+        Self {
+            engine,
+            state,
+            fence,
+            seat,
+            permit,
+            alone: None,
+            ownership: Ownership::Keep,
+            done: HashSet::new(),
+        }
+    }
+
     /// Brings a saga that this engine has claimed into memory.
     pub(crate) async fn claimed(
         engine: Arc<Engine>,
@@ -58,103 +77,154 @@ impl Driver {
     ) -> Result<Self, Left> {
         let seat = engine.residents.seat(claimed.saga).await;
         let state = load(&engine, claimed.saga).await?.ok_or(Left::Missing)?;
-        Ok(Self {
-            engine,
-            state,
-            fence: claimed.fence,
-            seat,
-            _permit: permit,
-            ownership: Ownership::Keep,
-        })
+        Ok(Self::opened(engine, state, claimed.fence, seat, permit))
     }
 
     /// Goes on where the last owner was cut off.
     pub(crate) async fn recover(mut self) -> Result<(), Left> {
-        let turn = transition(&self.state, Input::Recover, &self.engine.env(clock::now()))?;
-        let rest = ownership(&turn.state);
-        self.commit(turn, Vec::new(), rest).await?;
+        let crashed = Input::Recover { by: CutOff::Crash };
+        if self.may_crash_again() {
+            let turn = transition(&self.state, crashed, &self.held())?;
+            self.commit(turn, Vec::new(), Ownership::Keep).await?;
+            if self.state.pause.is_none() {
+                // What is found running after the next crash is what ran alone, or is new.
+                let alone = Arc::clone(&self.engine.alone).try_acquire_owned();
+                self.alone = Some(alone.map_err(|_| Left::Suspected)?);
+            }
+            let turn = transition(&self.state, Input::Tick, &self.env())?;
+            self.settle(turn).await?;
+        } else {
+            let turn = transition(&self.state, crashed, &self.env())?;
+            self.settle(turn).await?;
+        }
         self.run().await
+    }
+
+    /// Whether the next crash in a row would make the saga one that is paused for it.
+    fn may_crash_again(&self) -> bool {
+        let calls = u32::from(self.state.is_calling());
+        let crashes = self.state.crashes() + calls;
+        crashes > 0 && crashes + 1 >= self.engine.config.bounds.max_crashes
     }
 
     /// Takes a command for a saga that was brought in for it.
     pub(crate) async fn obey(mut self, command: Command) -> Result<(), Left> {
         // Whatever ran is marked as cut off first, but nothing is started before the command.
-        let held = Env {
-            starts: Starts::Held,
-            ..self.engine.env(clock::now())
-        };
-        let turn = transition(&self.state, Input::Recover, &held)?;
+        let crashed = Input::Recover { by: CutOff::Crash };
+        let turn = transition(&self.state, crashed, &self.held())?;
         self.commit(turn, Vec::new(), Ownership::Keep).await?;
-        self.take(command.input, Vec::new(), true, Some(command.answer))
+        self.take(command.input, Vec::new(), Some(command.answer))
             .await?;
-        if self.ownership == Ownership::Keep && !self.state.is_calling() {
-            // The command was refused, and nothing else keeps the saga here.
-            let nothing = Turn::nothing(&self.state);
-            self.write(nothing, Vec::new(), Ownership::Release).await?;
-        }
         self.run().await
     }
 
-    /// Drives the saga until it rests: it is settled, or waits for something on disk.
+    /// Drives the saga until it rests: it is over, or waits for something on disk.
     pub(crate) async fn run(mut self) -> Result<(), Left> {
         let engine = Arc::clone(&self.engine);
-        let mut calls = FuturesUnordered::new();
-        let mut running: HashSet<CallKey> = HashSet::new();
+        let mut running = Running::default();
         loop {
-            if self.ownership == Ownership::Release && calls.is_empty() {
-                return Ok(());
-            }
+            let effects = effects(&self.state);
+            running.keep_only(&effects);
             let mut wake_at = None;
-            for effect in effects(&self.state) {
+            for effect in effects {
                 match effect {
-                    Effect::Call(call) => {
-                        if running.insert((call.direction, call.step.clone(), call.attempt)) {
-                            calls.push(run_call(&engine, call));
+                    // While nothing may be started a timer would fire again and again.
+                    Effect::WakeAt(at) if self.starts() == Starts::Allowed => wake_at = Some(at),
+                    Effect::WakeAt(_) => {}
+                    effect => {
+                        if Key::of(&effect).is_some_and(|key| !self.done.contains(&key)) {
+                            running.start(&engine, effect);
                         }
                     }
-                    // While nothing may be started a timer would fire again and again.
-                    Effect::WakeAt(at) if !engine.stopping.is_cancelled() => wake_at = Some(at),
-                    Effect::WakeAt(_) => {}
                 }
             }
+            if running.is_empty() {
+                if self.ownership == Ownership::Keep {
+                    let nothing = Turn::nothing(&self.state);
+                    self.write(nothing, Vec::new(), Ownership::Release).await?;
+                }
+                return Ok(());
+            }
+            if self.state.crashes() == 0 {
+                self.alone = None;
+            }
             tokio::select! {
-                Some((key, called)) = calls.next(), if !calls.is_empty() => {
-                    running.remove(&key);
-                    engine.metrics.called(key.0, &called.report);
-                    let input = returned(key, called.report);
-                    self.take(input, called.logs, calls.is_empty(), None).await?;
-                }
+                done = running.next() => self.done(done).await?,
                 Some(Command { input, answer }) = self.seat.command() => {
-                    self.take(input, Vec::new(), calls.is_empty(), Some(answer)).await?;
+                    self.take(input, Vec::new(), Some(answer)).await?;
                 }
-                () = sleep_until(wake_at) => {
-                    self.take(Input::Tick, Vec::new(), calls.is_empty(), None).await?;
+                () = sleep_until(wake_at) => self.take(Input::Tick, Vec::new(), None).await?,
+                () = engine.aborting.cancelled() => {
+                    return self.leave(running).await;
                 }
             }
         }
     }
 
-    /// Takes in what happened, and answers whoever made it happen. `idle` says that no call runs
-    /// besides those that follow from it.
+    /// Takes in what came of an effect.
+    async fn done(&mut self, done: Done) -> Result<(), Left> {
+        match done {
+            Done::Called(call, called) => {
+                self.engine.metrics.called(call.direction, &called.report);
+                let report = called.report;
+                let input = Input::Returned { call, report };
+                self.take(input, called.logs, None).await
+            }
+            Done::Asked(key, input) => {
+                self.done.insert(key);
+                match input {
+                    Some(input) => self.take(input, Vec::new(), None).await,
+                    None => Ok(()),
+                }
+            }
+            Done::Panicked => Err(Left::Panicked),
+        }
+    }
+
+    /// Journals that the engine ends in order, and lets go of the saga.
+    async fn leave(&mut self, running: Running) -> Result<(), Left> {
+        drop(running);
+        let shutdown = Input::Recover {
+            by: CutOff::Shutdown,
+        };
+        let turn = transition(&self.state, shutdown, &self.held())?;
+        self.write(turn, Vec::new(), Ownership::Release).await
+    }
+
+    /// Takes in what happened, and answers whoever made it happen.
     async fn take(
         &mut self,
         input: Input,
         logs: Vec<LogLine>,
-        idle: bool,
         asked: Option<oneshot::Sender<Answer>>,
     ) -> Result<(), Left> {
-        let turn = match transition(&self.state, input, &self.engine.env(clock::now())) {
+        let turn = match transition(&self.state, input, &self.env()) {
             Ok(turn) => turn,
             Err(error) => return refuse(asked, error),
         };
-        let rest = if idle {
-            ownership(&turn.state)
-        } else {
-            Ownership::Keep
-        };
+        let rest = self.rest(&turn.state);
         self.commit(turn, logs, rest).await?;
         answer(asked, || Answer::Done(Box::new(self.state.clone())));
         Ok(())
+    }
+
+    async fn settle(&mut self, turn: Turn) -> Result<(), Left> {
+        let rest = self.rest(&turn.state);
+        self.commit(turn, Vec::new(), rest).await
+    }
+
+    /// Whether the engine goes on with the saga in a state. It lets go of one that has nothing to do
+    /// but wait: that needs no memory.
+    fn rest(&self, state: &State) -> Ownership {
+        let open = |effect: &Effect| {
+            let key = Key::of(effect);
+            key.is_some_and(|key| !self.done.contains(&key))
+        };
+        if effects(state).iter().any(open) {
+            Ownership::Keep
+        } else {
+            Ownership::Release
+        }
     }
 
     /// Makes a turn durable, and then true. A turn in which nothing happened needs no writing.
@@ -195,33 +265,37 @@ impl Driver {
         }
         Ok(())
     }
+
+    /// What a transition sees of the outside now.
+    fn env(&self) -> Env<'_> {
+        Env {
+            starts: self.starts(),
+            ..self.engine.env(clock::now())
+        }
+    }
+
+    /// The same, while nothing may be started.
+    fn held(&self) -> Env<'_> {
+        Env {
+            starts: Starts::Held,
+            ..self.engine.env(clock::now())
+        }
+    }
+
+    fn starts(&self) -> Starts {
+        if self.permit.is_some() && !self.engine.stopping.is_cancelled() {
+            Starts::Allowed
+        } else {
+            Starts::Held
+        }
+    }
 }
 
 /// Tells everybody what became true.
 pub(crate) fn committed(engine: &Engine, state: &State, records: Arc<[Record]>) {
     engine.metrics.recorded(&records);
+    engine.breakers.committed(state, &records);
     engine.hub.committed(state, records);
-}
-
-async fn run_call(engine: &Engine, call: Box<Call>) -> (CallKey, Called) {
-    let policy = engine.components.policy(&call.pin.component);
-    let called = engine.host.call(&call, &policy).await;
-    ((call.direction, call.step, call.attempt), called)
-}
-
-fn returned((direction, step, attempt): CallKey, report: Report) -> Input {
-    match direction {
-        Direction::Act => Input::ActReturned {
-            step,
-            attempt,
-            report,
-        },
-        Direction::Compensate => Input::CompensationReturned {
-            step,
-            attempt,
-            report,
-        },
-    }
 }
 
 /// A command that does not fit is refused. A call or a timer that does not fit is an error of the

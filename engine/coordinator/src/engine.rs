@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
-use wasaga_core::{Env, Starts, Timestamp};
+use wasaga_core::definition::BreakerPolicy;
+use wasaga_core::{Active, Env, Name, Pin, SagaId, Starts, StepPath, Timestamp, World};
 use wasaga_host::Host;
 use wasaga_journal::{Journal, JournalError, OwnerId};
 
+use crate::breakers::Breakers;
 use crate::catalog::{Components, Definitions};
 use crate::claimer::{self, Alarm};
 use crate::clock;
@@ -21,7 +24,11 @@ use crate::error::OpenError;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::residents::Residents;
+use crate::retention;
 use crate::sagas::Sagas;
+
+/// How long a shutdown waits at the most until the sagas whose calls were cut off are given back.
+const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// What the parts of a coordinator share.
 pub(crate) struct Engine {
@@ -36,11 +43,16 @@ pub(crate) struct Engine {
     pub(crate) residents: Arc<Residents>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) alarm: Alarm,
+    pub(crate) breakers: Breakers,
+    /// Held by the one saga whose calls run alone because they may bring the engine down.
+    pub(crate) alone: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     /// Says that nothing new is to be started.
     pub(crate) stopping: CancellationToken,
-    /// Says that calls which still run are to be left.
+    /// Says that calls which still run are to be cut off, and their sagas given back.
     pub(crate) aborting: CancellationToken,
+    /// Says that nobody waits any more for sagas to be given back.
+    pub(crate) leaving: CancellationToken,
     /// The drivers of the sagas in memory.
     pub(crate) drivers: TaskTracker,
 }
@@ -55,9 +67,32 @@ impl Engine {
         };
         Env {
             now,
-            components: &*self.components,
+            world: self,
             starts,
+            bounds: self.config.bounds,
         }
+    }
+}
+
+impl World for Engine {
+    fn active(&self, component: &Name, _saga: SagaId) -> Option<Active> {
+        self.components.active(component)
+    }
+
+    fn confirms(&self, pin: &Pin) -> bool {
+        self.components.confirms(pin)
+    }
+
+    fn admits(
+        &self,
+        component: &Name,
+        action: &Name,
+        _policy: BreakerPolicy,
+        saga: SagaId,
+        step: &StepPath,
+        now: Timestamp,
+    ) -> bool {
+        self.breakers.admits(component, action, saga, step, now)
     }
 }
 
@@ -104,7 +139,10 @@ impl Coordinator {
             Arc::clone(&metrics),
             closing.clone(),
         );
+        let breakers = Breakers::open(Arc::clone(&journal)).await?;
         let engine = Arc::new(Engine {
+            breakers,
+            alone: Arc::new(Semaphore::new(1)),
             residents: Residents::new(config.max_resident),
             config,
             journal,
@@ -118,11 +156,14 @@ impl Coordinator {
             metrics,
             stopping: CancellationToken::new(),
             aborting: CancellationToken::new(),
+            leaving: CancellationToken::new(),
             drivers: TaskTracker::new(),
         });
         let tasks = TaskTracker::new();
         tasks.spawn(claimer::run(Arc::clone(&engine)));
         tasks.spawn(keep_lease(Arc::clone(&engine)));
+        tasks.spawn(retention::run(Arc::clone(&engine)));
+        tasks.spawn(save_breakers(Arc::clone(&engine)));
         tasks.close();
         let background = Arc::new(Background {
             writer: std::sync::Mutex::new(Some(writer)),
@@ -154,6 +195,12 @@ impl Coordinator {
         &self.sagas
     }
 
+    /// Circuit breakers: reading and closing.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.engine.breakers
+    }
+
     /// Whether the store answers and can be written to.
     ///
     /// # Errors
@@ -180,6 +227,7 @@ impl Coordinator {
             &by_status,
             self.engine.residents.count(),
             &self.engine.host.stats(),
+            &self.engine.breakers.list(),
         );
         Ok(())
     }
@@ -199,9 +247,16 @@ impl Coordinator {
                 "leaving calls that still run to recovery"
             );
             engine.aborting.cancel();
-            engine.drivers.wait().await;
+            let given_back = tokio::time::timeout(GIVE_BACK, engine.drivers.wait()).await;
+            if given_back.is_err() {
+                engine.leaving.cancel();
+                engine.drivers.wait().await;
+            }
         }
         self.background.tasks.wait().await;
+        if let Err(error) = engine.breakers.save().await {
+            tracing::warn!(%error, "circuit breakers could not be stored");
+        }
         let writer = self
             .background
             .writer
@@ -213,6 +268,14 @@ impl Coordinator {
             let _ = writer.await;
         }
         engine.journal.close().await;
+    }
+}
+
+/// Brings changes of circuit breakers to the store.
+async fn save_breakers(engine: Arc<Engine>) {
+    tokio::select! {
+        () = engine.stopping.cancelled() => {}
+        () = engine.breakers.save_forever() => {}
     }
 }
 

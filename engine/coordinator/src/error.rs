@@ -79,6 +79,32 @@ pub enum StartError {
     Fold(#[from] FoldError),
 }
 
+impl From<wasaga_core::StartError> for StartError {
+    fn from(error: wasaga_core::StartError) -> Self {
+        match error {
+            wasaga_core::StartError::Input { problems } => Self::Input { problems },
+            wasaga_core::StartError::Fold(error) => Self::Fold(error),
+        }
+    }
+}
+
+/// Sagas that were not started together.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// Some of them cannot be started.
+    #[error("{} of the sagas cannot be started", errors.len())]
+    Items {
+        /// Their places in the batch, and why.
+        errors: Vec<(usize, StartError)>,
+    },
+    /// The engine is about to end.
+    #[error("the engine is shutting down: try again later")]
+    ShuttingDown,
+    /// The sagas were not stored.
+    #[error("the sagas were not stored: {0}")]
+    Commit(String),
+}
+
 /// A command that did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {

@@ -16,6 +16,9 @@ use crate::error::ReadError;
 /// How soon somebody looks again at a saga that could not be worked on.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// How soon one that waits to run alone asks for its turn again.
+const TURN: Duration = Duration::from_millis(500);
+
 /// How long to wait when the store does not even take a saga back.
 const STORE_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -26,6 +29,12 @@ pub(crate) enum Left {
     /// failed was made. In either case the store knows better.
     #[error("its journal is not where this engine left it")]
     Fenced,
+    /// It may be what brings the engine down, and another one that may be runs alone at present.
+    #[error("it waits to run alone")]
+    Suspected,
+    /// What ran for it panicked.
+    #[error("the work on it panicked")]
+    Panicked,
     /// The engine ends. Whoever comes next goes on.
     #[error("the engine is shutting down")]
     Ended,
@@ -58,7 +67,7 @@ where
 {
     tokio::select! {
         () = work_or_give_back(&engine, held, work) => {}
-        () = engine.aborting.cancelled() => {}
+        () = engine.leaving.cancelled() => {}
     }
 }
 
@@ -68,13 +77,15 @@ async fn work_or_give_back(
     work: impl Future<Output = Result<(), Left>>,
 ) {
     let saga = held.saga;
+    let mut wait = LOOK_AGAIN;
     match AssertUnwindSafe(work).catch_unwind().await {
         // The next process finds it: this one's lease ends with it.
         Ok(Ok(()) | Err(Left::Ended)) => return,
+        Ok(Err(Left::Suspected)) => wait = TURN,
         Ok(Err(left)) => tracing::error!(%saga, reason = %left, "a saga could not be worked on"),
         Err(_) => tracing::error!(%saga, "the work on a saga panicked"),
     }
-    let due_at = clock::now().after(LOOK_AGAIN);
+    let due_at = clock::now().after(wait);
     // Refused silently when somebody else owns it by now.
     while let Err(error) = engine.journal.release(saga, held.fence, due_at).await {
         tracing::error!(%saga, %error, "a saga could not be given back");

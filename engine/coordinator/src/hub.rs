@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 use wasaga_core::{Record, SagaId, State};
 use wasaga_journal::{Journal, JournalError};
 
@@ -20,6 +20,8 @@ type Batch = Arc<[Record]>;
 pub(crate) struct Hub {
     waiters: Mutex<HashMap<SagaId, Vec<oneshot::Sender<State>>>>,
     watchers: Mutex<HashMap<SagaId, broadcast::Sender<Batch>>>,
+    /// Changes whenever anything is committed.
+    written: watch::Sender<()>,
 }
 
 impl Hub {
@@ -34,8 +36,14 @@ impl Hub {
         }
     }
 
+    /// Changes whenever anything is committed.
+    pub(crate) fn written(&self) -> watch::Receiver<()> {
+        self.written.subscribe()
+    }
+
     /// Tells everybody what was committed.
     pub(crate) fn committed(&self, state: &State, records: Batch) {
+        self.written.send_replace(());
         let watched = {
             let mut watchers = lock(&self.watchers);
             match watchers.get(&state.id) {

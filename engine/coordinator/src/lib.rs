@@ -10,12 +10,18 @@
 //! | `commit` | the one writer that all sagas' events pass |
 //! | `claimer` | brings sagas that are due into memory: timers, recovery and the queue are one |
 //! | `residents` | the sagas in memory and how many there may be |
+//! | `work` | what runs for one saga in memory |
+//! | `nested` | what sagas that nest one another say to each other |
+//! | `breakers` | circuit breakers |
+//! | `retention` | deletes finished sagas whose time is over |
 //! | `hub` | who waits for a saga or watches it |
+//! | `feed` | the journals of all sagas as they grow |
 //! | `catalog/` | definitions and components, as sagas and users see them |
 //! | `start` | starting sagas, once each |
 //! | `sagas` | reading and steering sagas |
 
 mod append;
+mod breakers;
 mod catalog;
 mod claimer;
 mod clock;
@@ -24,21 +30,28 @@ mod config;
 mod driver;
 mod engine;
 mod error;
+mod feed;
 mod hold;
 mod hub;
 mod load;
 mod metrics;
+mod nested;
 mod opening;
 mod residents;
+mod retention;
 mod sagas;
 mod start;
+mod work;
 
+pub use self::breakers::{BreakerState, BreakerView, Breakers};
 pub use self::catalog::{Activate, Blobs, Components, Definitions, Uploaded};
-pub use self::config::Config;
+pub use self::config::{Config, Retention};
 pub use self::engine::Coordinator;
 pub use self::error::{
-    ApplyError, CommandError, OpenError, ReadError, SetPolicyError, StartError, UploadError,
+    ApplyError, BatchError, CommandError, OpenError, ReadError, SetPolicyError, StartError,
+    UploadError,
 };
+pub use self::feed::Feed;
 pub use self::hub::Watch;
 pub use self::sagas::Sagas;
 pub use self::start::{StartRequest, Started};

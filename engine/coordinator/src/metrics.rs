@@ -12,9 +12,17 @@ use prometheus_client::registry::{Registry, Unit};
 use wasaga_core::{Certainty, Direction, Ended, Event, Record, Report, Status};
 use wasaga_host::HostStats;
 
+use crate::breakers::{BreakerState, BreakerView};
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabel {
     status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BreakerLabels {
+    component: String,
+    action: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,6 +47,8 @@ pub(crate) struct Metrics {
     calls_running: Gauge,
     calls_waiting: Gauge,
     components_loaded: Gauge,
+    breakers: Family<BreakerLabels, Gauge>,
+    sagas_deleted: Counter,
     busy_seconds: Counter<f64, AtomicU64>,
 }
 
@@ -59,6 +69,8 @@ impl Default for Metrics {
             calls_running: Gauge::default(),
             calls_waiting: Gauge::default(),
             components_loaded: Gauge::default(),
+            breakers: Family::default(),
+            sagas_deleted: Counter::default(),
             busy_seconds: Counter::default(),
         }
     }
@@ -137,6 +149,20 @@ impl Metrics {
             "Component versions ready to run",
             self.components_loaded.clone(),
         );
+        registry.register(
+            "wasaga_circuit_breaker",
+            "Circuit breakers that count failures: 0 closed, 1 half open, 2 open",
+            self.breakers.clone(),
+        );
+        registry.register(
+            "wasaga_sagas_deleted",
+            "Finished sagas whose time was over",
+            self.sagas_deleted.clone(),
+        );
+    }
+
+    pub(crate) fn deleted(&self, sagas: u64) {
+        self.sagas_deleted.inc_by(sagas);
     }
 
     pub(crate) fn committed(&self, appends: usize, took: Duration, ok: bool) {
@@ -159,6 +185,7 @@ impl Metrics {
                 Event::SagaCompleted => Status::Completed,
                 Event::SagaCompensated => Status::Compensated,
                 Event::SagaStuck => Status::Stuck,
+                Event::SagaAbandoned { .. } => Status::Abandoned,
                 _ => continue,
             };
             self.settled
@@ -172,6 +199,7 @@ impl Metrics {
     pub(crate) fn called(&self, direction: Direction, report: &Report) {
         let outcome = match &report.ended {
             Ended::Completed(_) => "completed",
+            Ended::Pending(_) => "pending",
             Ended::Failed {
                 certainty: Certainty::Definite,
                 ..
@@ -192,7 +220,28 @@ impl Metrics {
         self.fuel.inc_by(report.metering.fuel);
     }
 
-    pub(crate) fn refresh(&self, by_status: &[(Status, u64)], resident: usize, host: &HostStats) {
+    pub(crate) fn refresh(
+        &self,
+        by_status: &[(Status, u64)],
+        resident: usize,
+        host: &HostStats,
+        breakers: &[BreakerView],
+    ) {
+        // One that is closed again is not there any more.
+        self.breakers.clear();
+        for breaker in breakers {
+            let labels = BreakerLabels {
+                component: breaker.component.to_string(),
+                action: breaker.action.to_string(),
+            };
+            self.breakers
+                .get_or_create(&labels)
+                .set(match breaker.state {
+                    BreakerState::Closed => 0,
+                    BreakerState::HalfOpen => 1,
+                    BreakerState::Open => 2,
+                });
+        }
         for status in Status::ALL {
             let count = by_status
                 .iter()

@@ -3,15 +3,31 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use wasaga_core::{State, Turn};
-use wasaga_journal::{Claimed, Fence, Ownership};
+use wasaga_core::{Effect, Record, State, Turn, effects};
+use wasaga_journal::{Append, Claimed, Fence, Ownership};
 
-use crate::append::{append, ownership};
+use crate::append::append;
 use crate::commit::CommitError;
 use crate::driver::{self, Driver};
 use crate::engine::Engine;
 use crate::hold;
 use crate::residents::{Permit, Seat};
+
+/// The append that stores a saga for the first time. One that has nothing to do yet is let go of at
+/// once.
+pub(crate) fn first(engine: &Engine, state: &State, records: Vec<Record>) -> Append {
+    let fence = Fence {
+        owner: engine.owner,
+        epoch: 1,
+    };
+    let works = |effect: &Effect| !matches!(effect, Effect::WakeAt(_));
+    let ownership = if effects(state).iter().any(works) {
+        Ownership::Keep
+    } else {
+        Ownership::Release
+    };
+    append(fence, 0, state, records, Vec::new(), ownership)
+}
 
 /// A saga that is to be stored for the first time.
 pub(crate) struct Opening {
@@ -42,13 +58,10 @@ impl Opening {
             seat,
             permit,
         } = self;
-        let fence = Fence {
-            owner: engine.owner,
-            epoch: 1,
-        };
         let state = turn.state;
-        let ownership = ownership(&state);
-        let append = append(fence, 0, &state, turn.records, Vec::new(), ownership);
+        let append = first(&engine, &state, turn.records);
+        let fence = append.fence;
+        let ownership = append.head.ownership;
         let records = Arc::clone(&append.records);
         let due_at = append.head.due_at;
         if let Err(error) = engine.commits.commit(append).await {
@@ -68,14 +81,7 @@ impl Opening {
                         Some(seat) => seat,
                         None => engine.residents.seat(saga).await,
                     };
-                    let driver = Driver {
-                        engine,
-                        state,
-                        fence,
-                        seat,
-                        _permit: permit,
-                        ownership,
-                    };
+                    let driver = Driver::opened(engine, state, fence, seat, permit);
                     driver.run().await
                 };
                 hold::work(held, Claimed { saga, fence }, work).await;

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use wasaga_core::{Input, LogLine, Record, SagaId, State, transition};
+use wasaga_core::{
+    Input, LogLine, Order, Record, Reply, ReplyToken, SagaId, State, Verb, transition,
+};
 use wasaga_journal::{JournalError, Page, PageRequest, SagaFilter, SagaRow};
 
 use crate::clock;
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::error::{CommandError, ReadError};
+use crate::feed::Feed;
 use crate::hold;
 use crate::hub::Watch;
 use crate::load::load;
@@ -100,21 +103,45 @@ impl Sagas {
         )))
     }
 
-    /// Stops a saga that goes forward and undoes what was done. A call that runs is let finish.
+    /// Follows the journals of all sagas, from the record behind position `after`, or from now.
     ///
     /// # Errors
-    /// When there is no such saga or its status does not allow it.
-    pub async fn cancel(
-        &self,
-        id: SagaId,
-        by: String,
-        reason: Option<String>,
-    ) -> Result<State, CommandError> {
-        self.command(id, Input::Cancel { by, reason }).await
+    /// When the store does not answer.
+    pub async fn feed(&self, after: Option<u64>) -> Result<Feed, JournalError> {
+        let engine = &self.0;
+        let written = engine.hub.written();
+        let position = match after {
+            Some(position) => position,
+            None => engine.journal.feed_end().await?,
+        };
+        let journal = Arc::clone(&engine.journal);
+        Ok(Feed::new(
+            journal,
+            written,
+            position,
+            engine.stopping.clone(),
+        ))
+    }
+
+    /// Does to a saga what an operator wants.
+    ///
+    /// # Errors
+    /// When there is no such saga or it does not allow it.
+    pub async fn order(&self, id: SagaId, verb: Verb, order: Order) -> Result<State, CommandError> {
+        self.command(id, Input::Order { verb, order }).await
+    }
+
+    /// Replies to a pending step. The reply is durable when this returns.
+    ///
+    /// # Errors
+    /// When nothing waits for it, or the reply is there already.
+    pub async fn reply(&self, token: ReplyToken, reply: Reply) -> Result<State, CommandError> {
+        let key = token.key;
+        self.command(token.saga, Input::Reply { key, reply }).await
     }
 
     /// Gives a saga an input from outside, wherever it is.
-    async fn command(&self, id: SagaId, input: Input) -> Result<State, CommandError> {
+    pub(crate) async fn command(&self, id: SagaId, input: Input) -> Result<State, CommandError> {
         let engine = &self.0;
         for _ in 0..COMMAND_TRIES {
             if engine.stopping.is_cancelled() {
@@ -160,8 +187,10 @@ impl Sagas {
         };
         let work = {
             let engine = Arc::clone(engine);
+            // Without room it takes the command in, and waits on disk to go on.
+            let room = engine.residents.try_room();
             async move {
-                let driver = Driver::claimed(engine, claimed, None).await?;
+                let driver = Driver::claimed(engine, claimed, room).await?;
                 driver.obey(command).await
             }
         };

@@ -1,10 +1,10 @@
 //! Components: uploading, activating, granting, and which version a saga's step takes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
-use wasaga_core::{Digest, Name, Policy, SagaId};
+use wasaga_core::{Active, ComponentInfo, Digest, Name, Pin, Policy};
 use wasaga_host::Host;
 use wasaga_journal::{
     Activation, ComponentRow, ComponentVersion, Journal, JournalError, Made, NewComponentVersion,
@@ -13,6 +13,9 @@ use wasaga_journal::{
 
 use crate::clock;
 use crate::error::{SetPolicyError, UploadError};
+
+/// The interface of a component that takes part in two phases, in any version of it.
+const CONFIRMATION: &str = "wasaga:saga/confirmation@";
 
 /// Rows read at a time when the coordinator opens.
 const PAGE: u32 = 500;
@@ -44,17 +47,24 @@ pub struct Uploaded {
 struct Entry {
     /// Whether there is any version of it, or only a policy.
     uploaded: bool,
-    active: Option<(u32, Digest)>,
+    active: Option<Active>,
     policy: Arc<Policy>,
+}
+
+/// What transitions see of the store, which they cannot wait for.
+#[derive(Default)]
+struct Seen {
+    entries: HashMap<Name, Entry>,
+    /// Versions that export `confirmation`.
+    confirming: HashSet<Digest>,
 }
 
 /// The components of a coordinator.
 pub struct Components {
     journal: Arc<dyn Journal>,
     host: Host,
-    /// What the store has, for transitions, which cannot wait for it.
-    entries: RwLock<HashMap<Name, Entry>>,
-    /// Held over a change in the store and in `entries`, so that both see the same order.
+    seen: RwLock<Seen>,
+    /// Held over a change in the store and in `seen`, so that both see the same order.
     changing: Mutex<()>,
 }
 
@@ -63,7 +73,7 @@ impl Components {
         let components = Self {
             journal,
             host,
-            entries: RwLock::default(),
+            seen: RwLock::default(),
             changing: Mutex::new(()),
         };
         let mut after = None;
@@ -71,6 +81,7 @@ impl Components {
             let page = components.list(PageRequest { after, limit: PAGE }).await?;
             for row in &page.items {
                 components.remember(row).await?;
+                components.remember_versions(&row.name).await?;
             }
             after = page.next;
             if after.is_none() {
@@ -100,6 +111,7 @@ impl Components {
         };
         let _changing = self.changing.lock().await;
         let (version, made) = self.journal.put_component_version(new).await?;
+        self.remember_version(&version);
         let activation = match activate {
             Activate::Now => self.journal.activate(name, version.version, None).await?,
             Activate::Later => Activation::NotFound,
@@ -199,13 +211,14 @@ impl Components {
         Host::check_policy(&policy)?;
         let _changing = self.changing.lock().await;
         self.journal.put_policy(name, &policy).await?;
-        self.write().entry(name.clone()).or_default().policy = Arc::new(policy);
+        self.write().entries.entry(name.clone()).or_default().policy = Arc::new(policy);
         Ok(())
     }
 
     /// What a component is granted.
     pub(crate) fn policy(&self, name: &Name) -> Arc<Policy> {
         self.read()
+            .entries
             .get(name)
             .map(|entry| Arc::clone(&entry.policy))
             .unwrap_or_default()
@@ -213,7 +226,8 @@ impl Components {
 
     /// Whether anybody ever uploaded it.
     pub(crate) fn exists(&self, name: &Name) -> bool {
-        self.read().get(name).is_some_and(|entry| entry.uploaded)
+        let seen = self.read();
+        seen.entries.get(name).is_some_and(|entry| entry.uploaded)
     }
 
     async fn remember(&self, row: &ComponentRow) -> Result<(), JournalError> {
@@ -222,7 +236,10 @@ impl Components {
                 .journal
                 .component_version(&row.name, number)
                 .await?
-                .map(|version| (version.version, version.digest)),
+                .map(|version| Active {
+                    version: version.version,
+                    digest: version.digest,
+                }),
             None => None,
         };
         let entry = Entry {
@@ -230,21 +247,52 @@ impl Components {
             active,
             policy: Arc::new(row.policy.clone()),
         };
-        self.write().insert(row.name.clone(), entry);
+        self.write().entries.insert(row.name.clone(), entry);
         Ok(())
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Name, Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    /// The version that a step takes when it first starts.
+    pub(crate) fn active(&self, name: &Name) -> Option<Active> {
+        self.read().entries.get(name)?.active
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Name, Entry>> {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a version takes part in two phases.
+    pub(crate) fn confirms(&self, pin: &Pin) -> bool {
+        self.read().confirming.contains(&pin.digest)
+    }
+
+    async fn remember_versions(&self, name: &Name) -> Result<(), JournalError> {
+        let mut after = None;
+        loop {
+            let page = PageRequest { after, limit: PAGE };
+            let page = self.journal.component_versions(name, page).await?;
+            for version in &page.items {
+                self.remember_version(version);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn remember_version(&self, version: &ComponentVersion) {
+        if confirms(&version.info) {
+            self.write().confirming.insert(version.digest);
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Seen> {
+        self.seen.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl wasaga_core::Components for Components {
-    fn active(&self, component: &Name, _saga: SagaId) -> Option<(u32, Digest)> {
-        self.read().get(component)?.active
-    }
+fn confirms(info: &ComponentInfo) -> bool {
+    info.exports
+        .iter()
+        .any(|export| export.starts_with(CONFIRMATION))
 }

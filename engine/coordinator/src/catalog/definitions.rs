@@ -19,6 +19,50 @@ pub struct Definitions {
     max_parsed: usize,
 }
 
+/// Definitions by name and version; without a version, the latest.
+type Nested = HashMap<(Name, Option<u32>), Arc<Definition>>;
+
+/// Most definitions that are looked at when a definition nests others.
+const MAX_NESTED: usize = 1_000;
+
+/// What a new definition may refer to.
+struct Known<'a> {
+    components: &'a Components,
+    definitions: &'a Nested,
+}
+
+impl wasaga_core::definition::Known for Known<'_> {
+    fn component(&self, name: &Name) -> bool {
+        self.components.exists(name)
+    }
+
+    fn definition(&self, name: &Name, version: Option<u32>) -> Option<Arc<Definition>> {
+        self.definitions.get(&(name.clone(), version)).cloned()
+    }
+}
+
+/// The definitions that a document, checked or not, refers to: every object with a field `saga` may
+/// be a nested saga.
+fn referred(document: &Value) -> Vec<(Name, Option<u32>)> {
+    match document {
+        Value::Array(items) => items.iter().flat_map(referred).collect(),
+        Value::Object(fields) => {
+            let name = fields.get("saga").and_then(Value::as_str);
+            let version = fields.get("version").and_then(Value::as_u64);
+            let own = name.and_then(|name| {
+                Some((
+                    Name::new(name).ok()?,
+                    version.and_then(|version| u32::try_from(version).ok()),
+                ))
+            });
+            own.into_iter()
+                .chain(fields.values().flat_map(referred))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 #[derive(Default)]
 struct Cache {
     /// Latest version by name, for the names that were asked for.
@@ -50,9 +94,12 @@ impl Definitions {
         name: &Name,
         document: &Value,
     ) -> Result<(DefinitionVersion, Made), ApplyError> {
-        let definition = Definition::check(name, document, &|component| {
-            self.components.exists(component)
-        })?;
+        let nested = self.nested(document).await?;
+        let known = Known {
+            components: &self.components,
+            definitions: &nested,
+        };
+        let definition = Definition::check(name, document, &known)?;
         let (version, made) = self
             .journal
             .put_definition(name, definition.digest(), document, clock::now())
@@ -62,6 +109,29 @@ impl Definitions {
         *latest = (*latest).max(version.version);
         self.keep(&mut cache, name, version.version, Arc::new(definition));
         Ok((version, made))
+    }
+
+    /// The definitions that a document refers to, and those that they refer to.
+    async fn nested(&self, document: &Value) -> Result<Nested, ApplyError> {
+        let mut found = Nested::new();
+        let mut open = referred(document);
+        while let Some((name, version)) = open.pop() {
+            if found.len() == MAX_NESTED || found.contains_key(&(name.clone(), version)) {
+                continue;
+            }
+            let definition = match self.for_start(&name, version).await {
+                Ok(found) => found.map(|(_, definition)| definition),
+                Err(ReadError::Journal(error)) => return Err(error.into()),
+                // What cannot be read cannot be nested.
+                Err(ReadError::Fold(_) | ReadError::Definition { .. }) => None,
+            };
+            if let Some(definition) = definition {
+                let within = definition.nested();
+                open.extend(within.map(|nested| (nested.definition.clone(), nested.version)));
+                found.insert((name, version), definition);
+            }
+        }
+        Ok(found)
     }
 
     /// A version of a definition, the latest when none is named.
