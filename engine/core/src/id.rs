@@ -43,10 +43,11 @@ impl SagaId {
         ))
     }
 
-    /// The id of a nested saga that starts now: the same one however often it is asked for.
+    /// The id of a nested saga that starts now: the same one however often it is asked for, and
+    /// another one for each attempt.
     #[must_use]
-    pub fn of_child(parent: Self, step: &StepPath, now: Timestamp) -> Self {
-        let hash = Sha256::digest(format!("{parent}/{step}").as_bytes());
+    pub fn of_child(parent: Self, step: &StepPath, attempt: u32, now: Timestamp) -> Self {
+        let hash = Sha256::digest(format!("{parent}/{step}/{attempt}").as_bytes());
         let mut random = [0; 10];
         random.copy_from_slice(&hash[..10]);
         let unix_ms = u64::try_from(now.unix_ms()).unwrap_or(0);

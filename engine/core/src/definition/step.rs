@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::call::Failure;
 use crate::expression::Template;
 use crate::id::Name;
 use crate::limits::Limits;
@@ -61,6 +62,14 @@ pub struct Fallback {
     pub on: Vec<String>,
     /// When the step's own work is not even tried.
     pub breaker: Option<BreakerPolicy>,
+}
+
+impl Fallback {
+    /// Whether it is there for a failure.
+    #[must_use]
+    pub fn takes(&self, failure: &Failure) -> bool {
+        self.on.is_empty() || self.on.contains(&failure.code)
+    }
 }
 
 /// When an action that keeps failing is left alone for a while.

@@ -92,13 +92,13 @@ impl Contexts {
 
     /// Shows what the branches of a node did to everything in `outer`, the branches that the node is
     /// in itself.
-    pub(super) fn join(&mut self, of: &StepPath, count: u32, outer: &[BranchPath]) {
+    pub(crate) fn join(&mut self, of: &StepPath, count: usize, outer: &[BranchPath]) {
         if !self.touched.contains_key(of) {
             return;
         }
         Arc::make_mut(&mut self.touched).remove(of);
         let branches = Arc::make_mut(&mut self.branches);
-        let patches: Vec<_> = (0..count)
+        let patches: Vec<_> = (0..u32::try_from(count).unwrap_or(u32::MAX))
             .filter_map(|index| {
                 let of = of.clone();
                 branches.remove(&BranchPath { of, index })

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::context::Contexts;
 use super::node::{NodeState, Stand};
-use super::step::{Act, Child, Progress, StepState};
+use super::step::{Act, Asked, Child, Progress, StepState};
 use super::{CommitState, Pause, Phase, State, Stuck};
 use crate::call::{Direction, Evidence, Failure, Metering};
 use crate::definition::{Definition, Kind};
@@ -107,7 +107,7 @@ impl State {
         })
     }
 
-    /// Takes in the next record. On an error the state is as it was.
+    /// Takes in the next record. After an error the state is of no use any more.
     ///
     /// # Errors
     /// When the record cannot stand there.
@@ -193,6 +193,10 @@ impl State {
                 // Whoever was asked may do what it was asked for.
                 state.evidence = Evidence::Possible;
                 state.metering.add(metering);
+                state.asked = Some(Asked {
+                    with: state.reply.take(),
+                    earlier_attempts: state.earlier_attempts,
+                });
                 state.rounds += 1;
                 state.earlier_attempts = *attempt;
                 state.failures = 0;
@@ -205,7 +209,10 @@ impl State {
                         until: *until,
                     },
                     // Nobody waits for the reply any more.
-                    _ => Act::Failed,
+                    _ => {
+                        state.finished_at = Some(at);
+                        Act::Failed
+                    }
                 };
             }
             (Forward, Event::ReplyReceived { step, reply }) => {
@@ -296,7 +303,7 @@ impl State {
                     Some(Kind::Step(_) | Kind::Saga(_)) => {
                         match self.step(step) {
                             None => self.reach(StepState::reached(step.clone(), at)),
-                            Some(state) if state.attempts == 0 && state.act != Act::Failed => {}
+                            Some(state) if matches!(state.act, Act::Backoff { .. }) => {}
                             Some(state) => return Err(state.words()),
                         }
                         let state = self.step_mut(step)?;
@@ -337,9 +344,8 @@ impl State {
                     results: Arc::new(left.collect()),
                 };
                 self.stands(step, joined, at)?;
-                let count = u32::try_from(results.len()).unwrap_or(u32::MAX);
                 let outer = self.definition.branches_of(step);
-                self.contexts.join(step, count, &outer);
+                self.contexts.join(step, results.len(), &outer);
             }
             (Forward, Event::SleepStarted { step, until }) => {
                 self.stands(step, Stand::Sleeping { until: *until }, at)?;
@@ -422,6 +428,9 @@ impl State {
                 self.effort_cut_off(step, Direction::Confirm, *attempt, *by, at)?;
             }
             (Forward, Event::SagaFailed { error, by: _ }) => {
+                if self.is_bound() {
+                    return Err("for a saga that only goes forward".to_owned());
+                }
                 self.phase = Backward;
                 self.pause = None;
                 self.error = Some(Arc::new(error.clone()));
@@ -623,13 +632,21 @@ impl State {
         }
         let open = matches!(stand, Stand::Looping { .. } | Stand::Sleeping { .. });
         let started_at = before.map_or(at, |node| node.started_at);
+        let has_failed = matches!(stand, Stand::Failed { .. });
+        let before = before.filter(|_| has_failed);
+        let before = before.map(|node| Arc::new(node.stand.clone()));
         let state = NodeState {
             stand,
+            before,
             started_at,
             finished_at: (!open).then_some(at),
         };
-        Arc::make_mut(&mut self.nodes).insert(path.clone(), state);
+        self.nodes_mut().insert(path.clone(), state);
         Ok(())
+    }
+
+    fn nodes_mut(&mut self) -> &mut BTreeMap<StepPath, NodeState> {
+        Arc::make_mut(&mut self.nodes)
     }
 
     /// Checks that something holds for every step that was reached.
@@ -780,15 +797,31 @@ impl State {
 
     /// Makes whatever waits or gave up at a path ready to start at once, with all its retries.
     fn try_again(&mut self, path: &StepPath, at: Timestamp) -> Result<(), String> {
-        if self.nodes.contains_key(path) {
-            // What could not be decided is decided anew.
-            Arc::make_mut(&mut self.nodes).remove(path);
+        if let Some(node) = self.nodes_mut().remove(path) {
+            if !matches!(node.stand, Stand::Failed { .. }) {
+                return Err(format!("for `{path}` as it stands: {node:?}"));
+            }
+            // What could not be decided is decided anew. A loop keeps its list.
+            if let Some(before) = node.before {
+                let stand = Stand::clone(&before);
+                let started_at = node.started_at;
+                self.nodes_mut().insert(
+                    path.clone(),
+                    NodeState {
+                        stand,
+                        before: None,
+                        started_at,
+                        finished_at: None,
+                    },
+                );
+            }
             return Ok(());
         }
         let phase = self.phase;
         let step = self.step_mut(path)?;
         match phase {
             Phase::Forward if matches!(step.act, Act::Backoff { .. } | Act::Failed) => {
+                step.ask_again();
                 step.act = Act::Backoff { until: at };
                 step.failures = 0;
                 step.finished_at = None;
@@ -815,6 +848,18 @@ impl State {
 }
 
 impl StepState {
+    /// Goes back to the call that asked for a reply which did not come, if that is what failed.
+    fn ask_again(&mut self) {
+        if self.act == Act::Failed
+            && self.reply.is_none()
+            && let Some(asked) = self.asked.take()
+        {
+            self.reply = asked.with;
+            self.earlier_attempts = asked.earlier_attempts;
+            self.rounds -= 1;
+        }
+    }
+
     const fn cut_off(&mut self, by: CutOff) {
         match by {
             CutOff::Crash => self.crashes += 1,

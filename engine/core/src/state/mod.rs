@@ -21,7 +21,7 @@ pub use self::node::{NodeState, Stand};
 pub use self::progress::Progress as SagaProgress;
 pub use self::report::{FailureReport, Undo, UndoOutcome};
 pub use self::status::Status;
-pub use self::step::{Act, Child, Effort, Progress, StepState, StepStatus};
+pub use self::step::{Act, Asked, Child, Effort, Progress, StepState, StepStatus};
 
 use crate::call::Direction;
 use crate::definition::Definition;
@@ -218,7 +218,7 @@ impl State {
             CommitState::Awaited { until } => until,
             CommitState::Open | CommitState::Given => None,
         };
-        // After the pivot, and while it is decided, no deadline turns the saga.
+        // After the pivot or a commit, and while the pivot is decided, no deadline turns the saga.
         let deadline = self.deadline.filter(|_| !self.is_bound());
         backoffs
             .chain(replies)
@@ -228,10 +228,10 @@ impl State {
             .min()
     }
 
-    /// Whether the saga cannot turn back: its pivot is done, or may be by now.
+    /// Whether the saga cannot turn back: its pivot is done, or may be by now, or it is committed.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        self.pivot.is_some() || self.deciding_pivot().is_some()
+        self.pivot.is_some() || self.commit == CommitState::Given || self.deciding_pivot().is_some()
     }
 
     /// The pivot whose call, or whose nested saga, is on its way.

@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 pub struct NodeState {
     /// How it stands.
     pub stand: Stand,
+    /// How it stood before it failed, when it had begun: from there it is tried again.
+    pub before: Option<Arc<Stand>>,
     /// When it was reached.
     pub started_at: Timestamp,
     /// When it was done, or failed.

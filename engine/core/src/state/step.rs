@@ -39,6 +39,8 @@ pub struct StepState {
     pub rounds: u32,
     /// The reply that `on-reply` is called with.
     pub reply: Option<Arc<Reply>>,
+    /// The call that asked for the reply which is waited for, or was in vain.
+    pub asked: Option<Asked>,
     /// A reply that came while the call which asks for it was still on its way.
     pub early_reply: Option<Arc<Reply>>,
     /// The failure of the last attempt that failed.
@@ -55,6 +57,15 @@ pub struct StepState {
     pub started_at: Timestamp,
     /// When its act ended for good.
     pub finished_at: Option<Timestamp>,
+}
+
+/// A call that asked for a reply: what it takes to make it again when none came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The reply that it was called with itself, when it was an `on-reply`.
+    pub with: Option<Arc<Reply>>,
+    /// Attempts of the calls before it.
+    pub earlier_attempts: u32,
 }
 
 /// A nested saga.
@@ -200,6 +211,7 @@ impl StepState {
             crashes: 0,
             rounds: 0,
             reply: None,
+            asked: None,
             early_reply: None,
             error: None,
             evidence: Evidence::Unchanged,

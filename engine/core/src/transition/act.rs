@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{MAX_CONTEXT_BYTES, Turn};
+use super::Turn;
+use super::begin::check_context;
 use crate::call::{CallId, Certainty, Direction, Ended, Evidence, Failure, FailureKind, Report};
 use crate::event::Event;
 use crate::path::StepPath;
@@ -83,8 +84,9 @@ impl Turn {
             return None;
         }
         let policy = &self.state.policy(path, direction)?.retry;
-        let has_fallback = self.state.definition.step_at(path)?.fallback.is_some();
-        let wait = if self.state.pivot.is_some() && (path.is_fallback() || !has_fallback) {
+        let fallback = self.state.definition.step_at(path)?.fallback.as_ref();
+        let other_way = !path.is_fallback() && fallback.is_some_and(|other| other.takes(failure));
+        let wait = if self.state.pivot.is_some() && !other_way {
             // There is no way back: it is tried until it succeeds or an operator steps in.
             policy.interval(failures, self.state.id, path, direction)
         } else {
@@ -98,13 +100,7 @@ impl Turn {
         let patch = patch?;
         let mut context = serde_json::Value::clone(&self.state.context_at(path));
         json_patch::merge(&mut context, patch);
-        let bytes = context.to_string().len();
-        (bytes > MAX_CONTEXT_BYTES).then(|| {
-            Failure::permanent(
-                "context-too-large",
-                format!("the context would grow to {bytes} bytes; the most is {MAX_CONTEXT_BYTES}: keep large values outside and refer to them"),
-            )
-        })
+        check_context(&context).err()
     }
 
     /// The failure of a parallel or a loop whose branches touch the same place of the context.

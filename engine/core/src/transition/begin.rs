@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::forward::Ready;
-use super::{Env, MAX_COLLECTED_BYTES, Turn};
+use super::{Env, MAX_COLLECTED_BYTES, MAX_CONTEXT_BYTES, MAX_ROUNDS, Turn};
 use crate::call::{Certainty, Evidence, Failure, Metering};
 use crate::definition::{Choice, Kind, Nested, Work};
 use crate::event::{Evaluated, Event, Pin};
 use crate::expression::{EvaluationError, Expression, Scope, Template};
 use crate::id::SagaId;
 use crate::path::StepPath;
-use crate::state::{FoldError, State};
+use crate::state::{FoldError, Stand, State};
 use crate::time::parse_duration;
 
 impl Turn {
@@ -149,9 +149,10 @@ impl Turn {
             ..
         } = nested;
         let input = self.evaluate(input, &path)?;
+        let attempt = self.state.step(&path).map_or(0, |step| step.attempts) + 1;
         Ok(Event::ChildStarted {
-            attempt: self.state.step(&path).map_or(0, |step| step.attempts) + 1,
-            child: SagaId::of_child(self.state.id, &path, self.now),
+            attempt,
+            child: SagaId::of_child(self.state.id, &path, attempt, self.now),
             definition: definition.clone(),
             version: *version,
             input,
@@ -211,11 +212,32 @@ impl Turn {
             let message = format!("the list has {} elements; the most is {most}", list.len());
             return Err(Failure::permanent("loop-too-long", message));
         }
+        let rounds = self.rounds() + list.len();
+        if rounds > MAX_ROUNDS {
+            let message = format!(
+                "the loops of the saga would have {rounds} rounds together; the most is {MAX_ROUNDS}"
+            );
+            return Err(Failure::permanent("loop-too-long", message));
+        }
         Ok(Event::LoopStarted {
             step: path,
             items,
             previous,
         })
+    }
+
+    /// Rounds of the loops that were begun.
+    fn rounds(&self) -> usize {
+        let lists = self.state.nodes.iter().filter_map(|(path, node)| {
+            let items = match &node.stand {
+                Stand::Looping { items, .. } => items,
+                Stand::Joined { results } => results,
+                _ => return None,
+            };
+            let is_loop = matches!(self.kind_at(path), Some(Kind::ForEach(_)));
+            items.as_array().filter(|_| is_loop).map(Vec::len)
+        });
+        lists.sum()
     }
 
     fn join(&self, path: StepPath, results: Vec<Option<StepPath>>) -> Result<Event, Failure> {
@@ -227,6 +249,10 @@ impl Turn {
         if bytes > MAX_COLLECTED_BYTES {
             return Err(too_large("the results of its branches or rounds", bytes));
         }
+        let outer = self.state.definition.branches_of(&path);
+        let mut contexts = self.state.contexts.clone();
+        contexts.join(&path, results.len(), &outer);
+        check_context(&contexts.seen_in(&outer))?;
         Ok(match self.kind_at(&path) {
             Some(Kind::ForEach(_)) => Event::LoopCompleted {
                 step: path,
@@ -336,6 +362,21 @@ fn read_duration(value: &Value) -> Result<Duration, Failure> {
 /// Cannot happen to a path that was found by walking the definition.
 fn no_such(path: &StepPath) -> Failure {
     Failure::permanent("no-such-step", format!("the definition has no `{path}`"))
+}
+
+/// Checks that a context is not too large.
+pub(super) fn check_context(context: &Value) -> Result<(), Failure> {
+    let bytes = context.to_string().len();
+    if bytes <= MAX_CONTEXT_BYTES {
+        return Ok(());
+    }
+    Err(Failure::permanent(
+        "context-too-large",
+        format!(
+            "the context would grow to {bytes} bytes; the most is {MAX_CONTEXT_BYTES}: keep large \
+             values outside and refer to them"
+        ),
+    ))
 }
 
 pub(super) fn too_large(what: &str, bytes: usize) -> Failure {

@@ -107,6 +107,8 @@ impl Turn {
                 Err(self.bound("undone"))
             }
             Phase::Forward if self.state.deciding_pivot().is_some() => Err(self.bound("undone")),
+            // Committed, and about to become final.
+            Phase::Forward if self.state.is_bound() => Ok(()),
             Phase::Completed => Ok(self.emit(Event::SagaReversed)?),
             Phase::Forward => {
                 let message = "the saga around this one is undone".to_owned();
@@ -131,7 +133,7 @@ impl Turn {
                 return TransitionError::Unfit {
                     saga: self.state.id,
                     verb,
-                    reason: "it only goes forward".to_owned(),
+                    reason: "it is committed, and from there it only goes forward".to_owned(),
                 };
             }
         };

@@ -266,22 +266,27 @@ impl Walk<'_> {
                 let path = path.fallback();
                 match self.state.step(&path) {
                     None => ready(Ready::Attempt { path, previous }),
-                    Some(other) => self.attempts(step, other, own),
+                    Some(other) => self.attempts(step, other, own, previous),
                 }
             }
-            _ => self.attempts(step, own, own),
+            _ => self.attempts(step, own, own, previous),
         }
     }
 
     /// How far the calls of a step are that count now; `own` are those of its own work.
-    fn attempts(&self, step: &Step, counts: &StepState, own: &StepState) -> Progress {
+    fn attempts(
+        &self,
+        step: &Step,
+        counts: &StepState,
+        own: &StepState,
+        previous: Option<StepPath>,
+    ) -> Progress {
         let path = counts.path.clone();
         match &counts.act {
             Act::Running => Progress::Busy,
-            Act::Backoff { until } if *until <= self.now => ready(Ready::Attempt {
-                path,
-                previous: counts.previous.clone(),
-            }),
+            Act::Backoff { until } if *until <= self.now => {
+                ready(Ready::Attempt { path, previous })
+            }
             Act::Backoff { .. } => Progress::Busy,
             Act::Pending {
                 until: Some(until), ..
@@ -289,9 +294,7 @@ impl Walk<'_> {
             Act::Pending { .. } => Progress::Busy,
             Act::Completed { .. } => Progress::Done(Some(path)),
             Act::Failed | Act::Bypassed => {
-                let last = counts.error.as_deref();
-                let exhausted = last.is_some_and(|error| error.kind == FailureKind::Retryable);
-                let pauses = exhausted && step.on_exhausted == OnExhausted::Pause;
+                let pauses = is_exhausted(step, counts);
                 // What failed first is the error; that there was no way around it is told beside it.
                 let first = if own.act == Act::Bypassed && own.error.is_none() {
                     counts
@@ -322,7 +325,10 @@ impl Walk<'_> {
             Act::Failed | Act::Bypassed => Progress::Failed(Failed {
                 error: match step.error.as_deref() {
                     Some(failure) => SagaError::of_step(path, failure),
-                    None => SagaError::of_saga("failed", String::new()),
+                    None => SagaError {
+                        step: Some(path),
+                        ..SagaError::of_saga("failed", String::new())
+                    },
                 },
                 pauses: None,
             }),
@@ -362,14 +368,20 @@ fn all(
     }
 }
 
+/// Whether a step that failed stops its saga for an operator: its retries are used up.
+pub(super) fn is_exhausted(step: &Step, own: &StepState) -> bool {
+    let last = own.error.as_deref();
+    let exhausted = last.is_some_and(|error| error.kind == FailureKind::Retryable);
+    exhausted && step.on_exhausted == OnExhausted::Pause
+}
+
 /// Whether a fallback is there for what went wrong.
-fn is_for(fallback: &Fallback, own: &StepState) -> bool {
+pub(super) fn is_for(fallback: &Fallback, own: &StepState) -> bool {
     own.act == Act::Bypassed
-        || fallback.on.is_empty()
         || own
             .error
             .as_ref()
-            .is_some_and(|error| fallback.on.contains(&error.code))
+            .is_some_and(|error| fallback.takes(error))
 }
 
 impl SagaError {

@@ -47,6 +47,9 @@ use crate::time::Timestamp;
 /// Largest context of a saga, in bytes of JSON.
 pub const MAX_CONTEXT_BYTES: usize = 1024 * 1024;
 
+/// Most rounds of all loops of a saga together.
+pub const MAX_ROUNDS: usize = 10_000;
+
 /// Largest result of a loop, a parallel or a nested saga, in bytes of JSON.
 pub const MAX_COLLECTED_BYTES: usize = 1024 * 1024;
 

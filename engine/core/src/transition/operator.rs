@@ -1,5 +1,6 @@
 //! What operators can do to a saga.
 
+use super::forward::{is_exhausted, is_for};
 use super::{Env, TransitionError, Turn};
 use crate::event::{Event, Order, PauseCause, Pin, Repin};
 use crate::path::StepPath;
@@ -152,13 +153,16 @@ impl Turn {
         Ok(self.fail(SagaError::of_saga(code, message), Some(order.by))?)
     }
 
-    /// Lets a paused saga go on. A step that gave up gets all its attempts again: to pause once more
+    /// Lets a paused saga go on. What made it stop gets all its attempts again: to pause once more
     /// at once would help nobody.
     fn resume(&mut self, order: Order) -> Result<(), TransitionError> {
-        let gave_up = match self.state.pause.as_ref().map(|pause| &pause.cause) {
-            Some(PauseCause::Exhausted { .. } | PauseCause::Pivot { .. }) => self.failed(),
-            _ => Vec::new(),
-        };
+        let mut gave_up = self.failed();
+        match self.state.pause.as_ref().map(|pause| &pause.cause) {
+            Some(PauseCause::Pivot { .. }) => {}
+            // What failed beside it in another way is not tried again, but turns the saga back.
+            Some(PauseCause::Exhausted { .. }) => gave_up.retain(|path| self.is_exhausted(path)),
+            Some(PauseCause::Operator | PauseCause::Poison { .. }) | None => gave_up.clear(),
+        }
         Ok(self.emit(if gave_up.is_empty() {
             Event::SagaResumed { order }
         } else {
@@ -208,10 +212,12 @@ impl Turn {
         if self.state.phase == Phase::Forward {
             let waits = self.state.steps.iter();
             let waits = waits.filter(|step| matches!(step.act, Act::Backoff { .. }));
-            return waits
-                .map(|step| step.path.clone())
-                .chain(self.failed())
-                .collect();
+            let waits = waits.map(|step| step.path.clone());
+            // What failed in a saga that does not stand still is about to turn it back.
+            return match self.state.pause {
+                Some(_) => waits.chain(self.failed()).collect(),
+                None => waits.collect(),
+            };
         }
         let waits = |step: &StepState| match self.state.phase {
             Phase::Confirming => matches!(step.confirmation.progress, Progress::Backoff { .. }),
@@ -226,18 +232,31 @@ impl Turn {
     }
 
     /// What failed for good and keeps a saga from going forward. Of a step and its fallback, the one
-    /// that was called last.
+    /// that counts.
     fn failed(&self) -> Vec<StepPath> {
-        let has_fallback = |step: &StepState| self.state.step(&step.path.fallback()).is_some();
+        let other_way = |own: &StepState| {
+            let step = self.state.definition.step_at(&own.path);
+            let fallback = step.and_then(|step| step.fallback.as_ref());
+            !own.path.is_fallback() && fallback.is_some_and(|fallback| is_for(fallback, own))
+        };
         let steps = self.state.steps.iter();
         let steps = steps
-            .filter(|step| step.act == Act::Failed && !has_fallback(step))
+            .filter(|step| step.act == Act::Failed && !other_way(step))
             .map(|step| step.path.clone());
         let nodes = self.state.nodes.iter();
         let nodes = nodes
             .filter(|(_, node)| matches!(node.stand, Stand::Failed { .. }))
             .map(|(path, _)| path.clone());
         steps.chain(nodes).collect()
+    }
+
+    /// Whether a step failed only because its retries are used up, and its definition says to pause
+    /// then.
+    fn is_exhausted(&self, path: &StepPath) -> bool {
+        let step = self.state.definition.step_at(path);
+        let own = self.state.step(path);
+        step.zip(own)
+            .is_some_and(|(step, own)| is_exhausted(step, own))
     }
 
     fn gave_up(&self, step: &StepState) -> bool {
