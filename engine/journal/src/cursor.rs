@@ -5,9 +5,9 @@
 
 use wasaga_core::{Name, SagaId, Timestamp};
 
-use crate::PAGE_LIMIT;
 use crate::error::JournalError;
 use crate::model::{Cursor, Page, PageRequest};
+use crate::{PAGE_BYTES, PAGE_LIMIT};
 
 /// Which list a cursor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,11 +113,50 @@ pub(crate) fn page<T, K: Key>(
 ) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
+    cut(list, items, more, key)
+}
+
+/// Makes a page of these items; `more` says whether others come behind them.
+pub(crate) fn cut<T, K: Key>(
+    list: List,
+    items: Vec<T>,
+    more: bool,
+    key: impl Fn(&T) -> K,
+) -> Page<T> {
     let next = items
         .last()
         .filter(|_| more)
         .map(|last| cursor_of(list, &key(last)));
     Page { items, next }
+}
+
+/// What still has room on a page of rows that may be large.
+pub(crate) struct Room {
+    rows: usize,
+    bytes: usize,
+    empty: bool,
+}
+
+impl Room {
+    /// An empty page of so many rows.
+    pub(crate) fn new(rows: usize) -> Self {
+        Self {
+            rows,
+            bytes: PAGE_BYTES,
+            empty: true,
+        }
+    }
+
+    /// Puts a row of so many bytes on the page, if there is room. The first always has some.
+    pub(crate) fn takes(&mut self, bytes: usize) -> bool {
+        if self.rows == 0 || (bytes > self.bytes && !self.empty) {
+            return false;
+        }
+        self.rows -= 1;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.empty = false;
+        true
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What can go wrong with a store.
 
-use wasaga_core::SagaId;
+use wasaga_core::{SagaId, Status};
 
 /// A store that did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,14 @@ pub enum JournalError {
     /// A page was asked for with a cursor that did not come with a page of the same list.
     #[error("not a cursor of this list: use the `next_cursor` of the page before")]
     Cursor,
+    /// Sagas that are not over were to be removed.
+    #[error(
+        "sagas that are {status} are not over and cannot be removed: name completed, compensated or abandoned ones"
+    )]
+    NotOver {
+        /// The status that was named.
+        status: Status,
+    },
     /// The store was closed.
     #[error("the journal is closed: nothing more can be read or written")]
     Closed,

@@ -1,12 +1,12 @@
 //! What a store has to do.
 
 use async_trait::async_trait;
-use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Timestamp};
+use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timestamp};
 
 use crate::error::{JournalError, Refusal};
 use crate::model::{
-    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Fence, NewComponentVersion,
-    OwnerId, Page, PageRequest, SagaFilter, SagaRow,
+    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, FeedEntry,
+    Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
 };
 
 /// A store of sagas, definitions and components.
@@ -31,7 +31,8 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Takes over at most `limit` sagas that are due at `now` and that nobody owns, or whose owner's
     /// lease has ended, in the order in which they became due. Their epochs go up by one. An owner
-    /// gets its own sagas only after it released them.
+    /// gets its own sagas only after it released them. The status does not matter: a saga that is
+    /// over or stuck is claimed when it is due, and no other is when it is not.
     async fn claim(
         &self,
         owner: OwnerId,
@@ -39,7 +40,8 @@ pub trait Journal: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Claimed>, JournalError>;
 
-    /// Takes over one saga that is not settled, due or not, unless somebody with a lease owns it.
+    /// Takes over one saga, due or not and whatever its status, unless somebody with a lease owns
+    /// it. Whoever asks has looked at the status before, and looks again at what was claimed.
     async fn claim_one(
         &self,
         owner: OwnerId,
@@ -47,8 +49,8 @@ pub trait Journal: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Claimed>, JournalError>;
 
-    /// Lets go of a saga without adding to its journal: nobody owns it, and it is due then. Does
-    /// nothing unless this owner and epoch own it, or when it is settled.
+    /// Lets go of a saga without adding to its journal: nobody owns it, and it is due then, whatever
+    /// its status. Does nothing unless this owner and epoch own it.
     async fn release(
         &self,
         saga: SagaId,
@@ -59,8 +61,9 @@ pub trait Journal: Send + Sync + 'static {
     /// When the next saga that nobody owns becomes due.
     async fn next_due(&self) -> Result<Option<Timestamp>, JournalError>;
 
-    /// A saga's records with a number above `after`, at most `limit` and at most
-    /// [`PAGE_LIMIT`](crate::PAGE_LIMIT), in order.
+    /// A saga's records with a number above `after`, in order: at most `limit`, at most
+    /// [`PAGE_LIMIT`](crate::PAGE_LIMIT) and [`PAGE_BYTES`](crate::PAGE_BYTES). None, when there are
+    /// none: fewer than were asked for say nothing.
     async fn records(
         &self,
         saga: SagaId,
@@ -68,8 +71,18 @@ pub trait Journal: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Record>, JournalError>;
 
-    /// A saga's log lines, in the order in which they were written.
+    /// A saga's log lines, in the order in which they were written. A page has at most
+    /// [`PAGE_BYTES`](crate::PAGE_BYTES).
     async fn logs(&self, saga: SagaId, page: PageRequest) -> Result<Page<LogLine>, JournalError>;
+
+    /// The events of all sagas behind the position `after`, in the order in which they were written:
+    /// at most `limit`, at most [`PAGE_LIMIT`](crate::PAGE_LIMIT) and
+    /// [`PAGE_BYTES`](crate::PAGE_BYTES). None, when there are none. Who reads on behind the last one
+    /// misses none: an event never becomes visible after one with a higher position.
+    async fn feed(&self, after: u64, limit: u32) -> Result<Vec<FeedEntry>, JournalError>;
+
+    /// The position of the latest event of all sagas, 0 when there is none.
+    async fn feed_end(&self) -> Result<u64, JournalError>;
 
     /// One saga as lists show it.
     async fn saga(&self, saga: SagaId) -> Result<Option<SagaRow>, JournalError>;
@@ -82,7 +95,15 @@ pub trait Journal: Send + Sync + 'static {
     ) -> Result<Page<SagaRow>, JournalError>;
 
     /// How many sagas there are of each status. Statuses without sagas are left out.
-    async fn count_by_status(&self) -> Result<Vec<(wasaga_core::Status, u64)>, JournalError>;
+    async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, JournalError>;
+
+    /// Removes finished sagas, those with the oldest last event first, with their events, log lines
+    /// and labels, in one transaction. Answers how many. A saga that is due or that somebody owns
+    /// stays, and so does the one with the latest event of all, from which positions go on.
+    ///
+    /// # Errors
+    /// [`JournalError::NotOver`] when a status is none of a saga that is over.
+    async fn prune(&self, prune: &Prune) -> Result<u64, JournalError>;
 
     /// Stores bytes under their digest. Storing them again changes nothing.
     async fn put_blob(&self, digest: Digest, bytes: &[u8]) -> Result<(), JournalError>;
@@ -149,6 +170,15 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Sets what the operator grants a component; makes the component if there is none.
     async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError>;
+
+    /// Stores how a circuit breaker stands, in place of how it stood.
+    async fn put_breaker(&self, row: &BreakerRow) -> Result<(), JournalError>;
+
+    /// Circuit breakers by component and action, at most [`BREAKER_LIMIT`](crate::BREAKER_LIMIT).
+    async fn breakers(&self) -> Result<Vec<BreakerRow>, JournalError>;
+
+    /// Forgets a circuit breaker. Does nothing when there is none.
+    async fn remove_breaker(&self, component: &Name, action: &Name) -> Result<(), JournalError>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), JournalError>;

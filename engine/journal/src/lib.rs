@@ -18,10 +18,18 @@ pub use self::error::{JournalError, Refusal};
 pub use self::journal::{Activation, Journal, Made};
 pub use self::memory::MemoryJournal;
 pub use self::model::{
-    Append, Claimed, ComponentRow, ComponentVersion, Cursor, DefinitionVersion, Fence, Head,
-    NewComponentVersion, OwnerId, Ownership, Page, PageRequest, SagaFilter, SagaRow,
+    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, Cursor, DefinitionVersion,
+    FeedEntry, Fence, Head, NewComponentVersion, OwnerId, Ownership, Page, PageRequest, Prune,
+    SagaFilter, SagaRow,
 };
 pub use self::sqlite::SqliteJournal;
 
 /// Most rows of one page, and most records of one read: who asks for more gets this many.
 pub const PAGE_LIMIT: u32 = 1_000;
+
+/// Most bytes of one page of events or log lines, as JSON: a page ends before the row with which it
+/// would be larger, but has one row at least.
+pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Most circuit breakers that are read: those that come first by component and action.
+pub const BREAKER_LIMIT: u32 = 10_000;

@@ -1,6 +1,6 @@
 //! What goes into a store and what comes out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,8 @@ use uuid::Uuid;
 use wasaga_core::{
     ComponentInfo, Digest, LogLine, Name, Policy, Record, SagaId, Status, Timestamp,
 };
+
+use crate::error::JournalError;
 
 /// A running engine. Each start of a process is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,13 +52,15 @@ pub struct Head {
     pub version: u32,
     /// Its status.
     pub status: Status,
-    /// Labels to find it by; stored with the first append.
+    /// Labels to find it by; stored with the first append, whatever later ones say.
     pub tags: BTreeMap<String, String>,
     /// Time of the first event.
     pub created_at: Timestamp,
     /// Time of the last event.
     pub updated_at: Timestamp,
-    /// When somebody has to look at it, if nobody owns it; `None` when it is settled.
+    /// When somebody has to look at it, if nobody owns it; `None` when nobody needs to look by
+    /// itself. It does not follow from the status: a nested saga that is over may still have to tell
+    /// its parent, and one that is stuck waits for an operator.
     pub due_at: Option<Timestamp>,
     /// Whether the appender lets go of it with this append.
     pub ownership: Ownership,
@@ -110,6 +114,58 @@ pub struct SagaFilter {
     pub definition: Option<Name>,
     /// Only with this label and value.
     pub tag: Option<(String, String)>,
+}
+
+/// An event of any saga, and its place among the events of all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedEntry {
+    /// Its place: higher than that of each event that was written before. No place is used twice;
+    /// there are gaps where sagas were removed.
+    pub position: u64,
+    /// Whose event it is.
+    pub saga: SagaId,
+    /// What happened.
+    pub record: Record,
+}
+
+/// Which finished sagas to remove.
+#[derive(Clone, Debug)]
+pub struct Prune {
+    /// Only of these statuses, each of which has to be one of a saga that is over.
+    pub statuses: Vec<Status>,
+    /// Only those whose last event is older than this.
+    pub updated_before: Timestamp,
+    /// Most sagas to remove, up to [`PAGE_LIMIT`](crate::PAGE_LIMIT).
+    pub limit: u32,
+}
+
+impl Prune {
+    /// The statuses, each once.
+    pub(crate) fn statuses(&self) -> Result<BTreeSet<Status>, JournalError> {
+        let statuses = self.statuses.iter().copied();
+        let checked = statuses.map(|status| match status.is_over() {
+            true => Ok(status),
+            false => Err(JournalError::NotOver { status }),
+        });
+        checked.collect()
+    }
+}
+
+/// A circuit breaker as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakerRow {
+    /// Which component it guards.
+    pub component: Name,
+    /// Which action of it.
+    pub action: Name,
+    /// Failures in a row that counted.
+    pub failures: u32,
+    /// Since when it is open; `None` while it is closed.
+    pub opened_at: Option<Timestamp>,
+    /// From when on a call is let through to try; `None` while it is closed.
+    pub reset_at: Option<Timestamp>,
+    /// When it changed last.
+    pub updated_at: Timestamp,
 }
 
 /// Where a page of a list starts: behind the row with this key.

@@ -114,20 +114,30 @@ pub async fn a_saga_that_somebody_owns_is_not_claimed(fixture: Fixture) {
     assert_eq!(ids(&claimed), [id(1)]);
 }
 
-pub async fn a_settled_saga_is_never_claimed(fixture: Fixture) {
+pub async fn a_saga_that_is_due_is_claimed_whatever_its_status(fixture: Fixture) {
     let journal = &*fixture.journal;
-    let settled = Status::ALL.into_iter().filter(|status| status.is_settled());
-    for (number, status) in (1..).zip(settled) {
-        made(
-            journal,
-            [
-                start(number).due(100),
-                start(number).next(1).status(status).released(),
-            ],
-        )
-        .await;
-        let claimed = journal.claim_one(BOB, id(number), time(200)).await;
-        assert_eq!(claimed.expect("the journal works"), None, "{status}");
+    for (number, status) in (1..).zip(Status::ALL) {
+        let ended = start(number).next(1).status(status);
+        made(journal, [start(number), ended.due(100).released()]).await;
+        assert_eq!(
+            journal.next_due().await.expect("the journal works"),
+            Some(time(100)),
+            "{status}"
+        );
+        let claimed = journal
+            .claim(BOB, time(100), 10)
+            .await
+            .expect("the journal works");
+        assert_eq!(ids(&claimed), [id(number)], "{status}");
+    }
+}
+
+pub async fn a_saga_that_is_not_due_is_not_claimed_whatever_its_status(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    for (number, status) in (1..).zip(Status::ALL) {
+        let mut ended = start(number).next(1).status(status).released();
+        ended.head.due_at = None;
+        made(journal, [start(number).due(100), ended]).await;
     }
     assert_eq!(
         journal
@@ -137,6 +147,21 @@ pub async fn a_settled_saga_is_never_claimed(fixture: Fixture) {
         []
     );
     assert_eq!(journal.next_due().await.expect("the journal works"), None);
+}
+
+pub async fn one_saga_is_claimed_whatever_its_status(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    for (number, status) in (1..).zip(Status::ALL) {
+        let ended = start(number).next(1).status(status).released();
+        made(journal, [start(number), ended.clone()]).await;
+        let claimed = journal
+            .claim_one(BOB, id(number), time(200))
+            .await
+            .expect("the journal works");
+        let claimed = claimed.unwrap_or_else(|| panic!("{status} is in the way"));
+        assert_eq!(claimed.fence.epoch, 2, "{status}");
+        made(journal, [ended.next(1).under(claimed)]).await;
+    }
 }
 
 pub async fn one_saga_is_claimed_before_it_is_due(fixture: Fixture) {
@@ -206,6 +231,50 @@ pub async fn sagas_of_an_owner_that_is_gone_are_taken_over(fixture: Fixture) {
         .await
         .expect("the journal works");
     assert_eq!(claimed.map(|claimed| claimed.fence.epoch), Some(2));
+}
+
+pub async fn what_an_owner_that_is_gone_had_is_free_whatever_its_status(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    journal
+        .register(ALICE, time(100))
+        .await
+        .expect("the journal works");
+    let dues = [Some(time(50)), None];
+    let sagas: Vec<_> = (1..)
+        .zip(Status::ALL.into_iter().flat_map(|status| {
+            // One that is due, and one in hand for something else, such as being undone.
+            dues.map(|due_at| (status, due_at))
+        }))
+        .collect();
+    for (number, (status, due_at)) in &sagas {
+        let mut next = start(*number).next(1).status(*status);
+        next.head.due_at = *due_at;
+        made(journal, [start(*number), next]).await;
+    }
+    journal
+        .register(BOB, time(1_000))
+        .await
+        .expect("the journal works");
+    let claimed = journal
+        .claim(BOB, time(200), 100)
+        .await
+        .expect("the journal works");
+    let due = sagas.iter().filter(|(_, (_, due_at))| due_at.is_some());
+    assert_eq!(
+        ids(&claimed),
+        due.map(|(number, _)| id(*number)).collect::<Vec<_>>()
+    );
+    for (number, (status, _)) in sagas.iter().filter(|(_, (_, due_at))| due_at.is_none()) {
+        let claimed = journal
+            .claim_one(BOB, id(*number), time(200))
+            .await
+            .expect("the journal works");
+        assert_eq!(
+            claimed.map(|claimed| claimed.fence.epoch),
+            Some(2),
+            "{status}"
+        );
+    }
 }
 
 pub async fn a_lease_that_runs_keeps_an_owners_sagas(fixture: Fixture) {

@@ -59,6 +59,7 @@ fn event(number: u64) -> Event {
         input: Arc::new(json!({ "number": number })),
         tags: BTreeMap::new(),
         deadline: None,
+        parent: None,
     }
 }
 

@@ -94,6 +94,78 @@ pub async fn sagas_are_filtered_by_status_definition_and_tag(fixture: Fixture) {
     }
 }
 
+pub async fn a_saga_is_found_by_its_label_and_the_status_it_has_now(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let new = start(1).tag("customer", "a").tag("region", "eu");
+    made(journal, [new.clone(), start(2).tag("customer", "b")]).await;
+    let mut last = new;
+    let labels = [("customer", "a"), ("region", "eu")];
+    let seen = [Status::Waiting, Status::Completed, Status::Compensating];
+    for status in [Status::Running].into_iter().chain(seen) {
+        if status != Status::Running {
+            // Labels come with the first append only.
+            last = last.next(1).status(status);
+            last.head.tags.clear();
+            made(journal, [last.clone()]).await;
+        }
+        for (label, value) in labels {
+            for definition in [None, Some(name("order")), Some(name("other"))] {
+                for wanted in Status::ALL {
+                    let fits = wanted == status && definition != Some(name("other"));
+                    let filter = SagaFilter {
+                        status: Some(wanted),
+                        definition: definition.clone(),
+                        tag: Some((label.to_owned(), value.to_owned())),
+                    };
+                    let expected = if fits { vec![id(1)] } else { vec![] };
+                    assert_eq!(listed(journal, &filter).await, expected, "{filter:?}");
+                }
+            }
+        }
+    }
+}
+
+pub async fn a_saga_that_is_over_at_once_is_found_by_its_label(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let done = Status::Completed;
+    let (one, two) = (start(1).tag("a", "b"), start(2).tag("a", "b").status(done));
+    let mut end = one.next(2).status(done);
+    end.head.tags.clear();
+    let answers = journal.append(vec![one, end, two]).await;
+    assert_eq!(answers.expect("the journal works"), vec![Ok(()); 3]);
+    let filter = SagaFilter {
+        status: Some(done),
+        tag: Some(("a".to_owned(), "b".to_owned())),
+        ..SagaFilter::default()
+    };
+    assert_eq!(listed(journal, &filter).await, [id(2), id(1)]);
+}
+
+pub async fn sagas_of_every_status_are_listed_in_one_order(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    // Two of each status, and many of them created at the same time.
+    let statuses = Status::ALL.into_iter().chain(Status::ALL);
+    for (number, status) in (1..).zip(statuses) {
+        let created = [100, 300, 200][number as usize % 3];
+        let new = start(number).tag("a", "b").status(status).created(created);
+        made(journal, [new]).await;
+    }
+    let mut expected: Vec<u64> = (1..=2 * Status::ALL.len() as u64).collect();
+    expected
+        .sort_by_key(|number| std::cmp::Reverse(([100, 300, 200][*number as usize % 3], *number)));
+    let expected: Vec<_> = expected.into_iter().map(id).collect();
+    for tag in [None, Some(("a".to_owned(), "b".to_owned()))] {
+        for definition in [None, Some(name("order"))] {
+            let filter = SagaFilter {
+                status: None,
+                definition,
+                tag: tag.clone(),
+            };
+            assert_eq!(listed(journal, &filter).await, expected, "{filter:?}");
+        }
+    }
+}
+
 pub async fn pages_neither_repeat_nor_skip_while_sagas_are_added(fixture: Fixture) {
     let journal = &*fixture.journal;
     let tagged = |number| start(number).tag("a", "b");

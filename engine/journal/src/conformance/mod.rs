@@ -4,9 +4,12 @@
 //! The cases panic when the journal does not do what [`Journal`] says.
 
 mod append;
+mod breakers;
 mod claim;
 mod draft;
+mod feed;
 mod list;
+mod prune;
 mod read;
 mod release;
 mod stock;
@@ -18,8 +21,11 @@ use std::sync::Arc;
 use crate::journal::Journal;
 
 pub use self::append::*;
+pub use self::breakers::*;
 pub use self::claim::*;
+pub use self::feed::*;
 pub use self::list::*;
+pub use self::prune::*;
 pub use self::read::*;
 pub use self::release::*;
 pub use self::stock::*;
@@ -79,24 +85,41 @@ macro_rules! conformance {
             a_claim_raises_the_epoch_and_shuts_out_the_owner_before,
             a_saga_that_is_not_due_is_not_claimed,
             a_saga_that_somebody_owns_is_not_claimed,
-            a_settled_saga_is_never_claimed,
+            a_saga_that_is_due_is_claimed_whatever_its_status,
+            a_saga_that_is_not_due_is_not_claimed_whatever_its_status,
+            one_saga_is_claimed_whatever_its_status,
             one_saga_is_claimed_before_it_is_due,
             one_saga_that_somebody_owns_is_not_claimed,
             sagas_of_an_owner_that_is_gone_are_taken_over,
+            what_an_owner_that_is_gone_had_is_free_whatever_its_status,
             a_lease_that_runs_keeps_an_owners_sagas,
             a_new_engine_takes_over_at_once_where_there_can_be_only_one,
             a_released_saga_is_claimed_when_it_is_due_and_not_before,
             a_release_by_another_owner_or_epoch_changes_nothing,
             a_saga_that_nobody_owns_is_not_released_again,
-            a_settled_saga_stays_settled_when_it_is_released,
+            a_saga_is_released_whatever_its_status,
             the_next_due_time_is_that_of_sagas_without_owner,
             records_are_read_in_pages,
             what_an_event_holds_survives,
             a_result_that_is_nested_deep_is_read_back_as_it_was_written,
             log_lines_are_read_in_the_order_in_which_they_were_written,
+            a_page_of_records_is_bounded_in_bytes_and_never_empty_before_the_end,
+            a_page_of_log_lines_is_bounded_in_bytes,
             an_unknown_saga_has_nothing,
+            the_feed_has_all_events_in_the_order_in_which_they_were_written,
+            a_page_of_the_feed_is_bounded,
+            who_follows_the_feed_misses_nothing,
+            the_oldest_finished_sagas_are_removed_first,
+            sagas_of_several_statuses_are_removed_by_age_alone,
+            a_saga_with_something_to_do_is_not_removed,
+            only_sagas_that_are_over_can_be_removed,
+            nothing_of_a_removed_saga_is_left,
+            positions_are_not_used_again_after_sagas_were_removed,
             sagas_are_listed_the_latest_first,
             sagas_are_filtered_by_status_definition_and_tag,
+            a_saga_is_found_by_its_label_and_the_status_it_has_now,
+            a_saga_that_is_over_at_once_is_found_by_its_label,
+            sagas_of_every_status_are_listed_in_one_order,
             pages_neither_repeat_nor_skip_while_sagas_are_added,
             a_page_is_bounded,
             a_cursor_of_another_list_is_refused,
@@ -111,6 +134,8 @@ macro_rules! conformance {
             an_activation_that_saw_another_generation_is_refused,
             an_unknown_version_is_not_activated,
             a_policy_may_come_before_the_component,
+            a_circuit_breaker_is_read_back_as_it_was_stored_last,
+            circuit_breakers_come_by_component_and_action,
             a_closed_journal_says_so,
         );
     };

@@ -1,13 +1,15 @@
 //! Reading records and log lines.
 #![allow(missing_docs, reason = "the names say what the cases hold")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use wasaga_core::{Event, Metering, StepPath};
+use wasaga_core::{Event, Metering, Record, StepPath};
 
-use crate::PAGE_LIMIT;
 use crate::error::JournalError;
+use crate::model::Append;
+use crate::{PAGE_BYTES, PAGE_LIMIT};
 
 use super::Fixture;
 use super::draft::{behind, first, id, line, made, name, records, start, time};
@@ -50,6 +52,7 @@ pub async fn what_an_event_holds_survives(fixture: Fixture) {
         })),
         tags: new.head.tags.clone(),
         deadline: Some(time(253_402_207_200_000)),
+        parent: None,
     };
     new.records = [record].into();
     new.logs = vec![line("käse \u{0} \n'")];
@@ -112,6 +115,81 @@ pub async fn log_lines_are_read_in_the_order_in_which_they_were_written(fixture:
         .await
         .expect("logs");
     assert_eq!((page.items, page.next), (vec![line("e")], None));
+}
+
+/// A saga with events of these sizes behind its first one.
+pub(super) fn large(number: u64, sizes: &[usize]) -> Append {
+    let mut new = start(number);
+    let mut all = records(0, 1 + sizes.len() as u64);
+    for (record, size) in all[1..].iter_mut().zip(sizes) {
+        record.event = Event::SagaStarted {
+            definition: name("order"),
+            version: 1,
+            input: Arc::new(json!("x".repeat(*size))),
+            tags: BTreeMap::new(),
+            deadline: None,
+        };
+    }
+    new.records = all.into();
+    new
+}
+
+fn bytes(records: &[Record]) -> usize {
+    let events = records
+        .iter()
+        .map(|record| serde_json::to_vec(&record.event).expect("JSON").len());
+    events.sum()
+}
+
+pub async fn a_page_of_records_is_bounded_in_bytes_and_never_empty_before_the_end(
+    fixture: Fixture,
+) {
+    let journal = &*fixture.journal;
+    let [small, third, huge] = [10, PAGE_BYTES / 3, PAGE_BYTES + 1];
+    let new = large(1, &[third, third, third, third, huge, small, small, huge]);
+    made(journal, [new.clone()]).await;
+    let mut pages = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = journal
+            .records(new.saga, after, 100)
+            .await
+            .expect("the journal works");
+        let Some(last) = page.last() else {
+            break;
+        };
+        after = last.seq;
+        assert!(page.len() == 1 || bytes(&page) <= PAGE_BYTES);
+        pages.push(page);
+    }
+    let counts: Vec<_> = pages.iter().map(Vec::len).collect();
+    assert_eq!(counts, [3, 2, 1, 2, 1]);
+    assert!(
+        pages.concat() == *new.records,
+        "a record is missing or changed"
+    );
+}
+
+pub async fn a_page_of_log_lines_is_bounded_in_bytes(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let mut new = start(1);
+    let sizes = [PAGE_BYTES / 2, PAGE_BYTES / 2, PAGE_BYTES + 1, 10];
+    new.logs = sizes.map(|size| line(&"x".repeat(size))).to_vec();
+    made(journal, [new.clone()]).await;
+    let mut request = first(100);
+    let mut lines = Vec::new();
+    let mut counts = Vec::new();
+    loop {
+        let page = journal.logs(id(1), request).await.expect("logs");
+        counts.push(page.items.len());
+        lines.extend(page.items);
+        if page.next.is_none() {
+            break;
+        }
+        request = behind(page.next, 100);
+    }
+    assert_eq!(counts, [1, 1, 1, 1]);
+    assert!(lines == new.logs, "a line is missing or changed");
 }
 
 pub async fn an_unknown_saga_has_nothing(fixture: Fixture) {

@@ -42,8 +42,8 @@ impl Statements {
                     owner = excluded.owner",
             ),
             tags: Bulk::new(
-                "INSERT INTO tags (name, value, created_at, saga) VALUES",
-                4,
+                "INSERT INTO tags (saga, name, value, definition, status, created_at) VALUES",
+                6,
                 "",
             ),
             events: Bulk::new(
@@ -113,7 +113,6 @@ impl Prepared {
 struct Batch<'a> {
     /// A saga that is appended to more than once is written once, as it stands in the end.
     sagas: BTreeMap<SagaId, SagaLine<'a>>,
-    tags: Vec<(&'a String, &'a String, Timestamp, SagaId)>,
     events: Vec<(SagaId, &'a Record, &'a String)>,
     logs: Vec<(SagaId, &'a String)>,
 }
@@ -123,6 +122,16 @@ struct SagaLine<'a> {
     standing: Standing,
     head: &'a Head,
     tags: &'a String,
+    /// Labels to write: those of a new saga. What becomes of a label's status later is the work of
+    /// a trigger.
+    new_labels: Option<&'a BTreeMap<String, String>>,
+}
+
+impl SagaLine<'_> {
+    fn labels(&self) -> impl Iterator<Item = (&Self, &String, &String)> {
+        let labels = self.new_labels.into_iter().flatten();
+        labels.map(move |(name, value)| (self, name, value))
+    }
 }
 
 impl<'a> Batch<'a> {
@@ -142,14 +151,8 @@ impl<'a> Batch<'a> {
                 standing,
                 head,
                 tags,
+                new_labels: (append.expected == 0).then_some(&head.tags),
             });
-        if append.expected == 0 {
-            self.tags.extend(
-                head.tags
-                    .iter()
-                    .map(|(name, value)| (name, value, head.created_at, id)),
-            );
-        }
         self.events.extend(
             append
                 .records
@@ -193,19 +196,20 @@ impl Statements {
         transaction: &mut Transaction<'_, Sqlite>,
         batch: &Batch<'_>,
     ) -> Result<(), JournalError> {
-        let sagas: Vec<_> = batch.sagas.values().collect();
+        let lines: Vec<_> = batch.sagas.values().collect();
+        let labels: Vec<_> = lines.iter().flat_map(|line| line.labels()).collect();
         let sagas = self
             .sagas
-            .queries(&sagas, |query, line| bind_saga(query, line));
-        let tags = self
-            .tags
-            .queries(&batch.tags, |query, (name, value, created_at, saga)| {
-                query
-                    .bind((*name).clone())
-                    .bind((*value).clone())
-                    .bind(created_at.unix_ms())
-                    .bind(blob(saga.as_uuid()))
-            });
+            .queries(&lines, |query, line| bind_saga(query, line));
+        let tags = self.tags.queries(&labels, |query, (line, name, value)| {
+            query
+                .bind(blob(line.id.as_uuid()))
+                .bind((*name).clone())
+                .bind((*value).clone())
+                .bind(line.head.definition.to_string())
+                .bind(line.head.status.as_str())
+                .bind(line.head.created_at.unix_ms())
+        });
         let events = self
             .events
             .queries(&batch.events, |query, (saga, record, body)| {
@@ -232,6 +236,7 @@ fn bind_saga(query: Query, line: &SagaLine<'_>) -> Query {
         standing,
         head,
         tags,
+        ..
     } = line;
     query
         .bind(blob(id.as_uuid()))

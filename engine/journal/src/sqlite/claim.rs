@@ -14,7 +14,13 @@ use crate::error::JournalError;
 use crate::model::{Claimed, Fence, OwnerId};
 
 use super::SqliteJournal;
-use super::row::{Doing, Fields, blob, integer};
+use super::row::{Doing, Fields, OVER, blob, integer};
+
+const DUE: &str = "SELECT id FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= ?
+     ORDER BY due_at, id LIMIT ?";
+
+const NEXT_DUE: &str = "SELECT due_at FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL
+     ORDER BY due_at LIMIT 1";
 
 impl SqliteJournal {
     pub(super) async fn take_from_others(&self, owner: OwnerId) -> Result<(), JournalError> {
@@ -28,17 +34,14 @@ impl SqliteJournal {
         }
         let turn = self.writer.turn().await?;
         turn.write(DOING, async |transaction| {
-            // Settled sagas are left out by their status: there may be millions, and no index on
-            // owners, which every append would have to write.
-            sqlx::query(AssertSqlSafe(format!(
-                "UPDATE sagas SET owner = NULL
-                 WHERE status IN ({}) AND owner IS NOT NULL AND owner <> ?",
-                unsettled()
-            )))
-            .bind(blob(&owner.0))
-            .execute(&mut **transaction)
-            .await
-            .doing(DOING)
+            for take in [take_unfinished(), take_finished()] {
+                sqlx::query(AssertSqlSafe(take))
+                    .bind(blob(&owner.0))
+                    .execute(&mut **transaction)
+                    .await
+                    .doing(DOING)?;
+            }
+            Ok(())
         })
         .await?;
         *self
@@ -58,14 +61,10 @@ impl SqliteJournal {
         let turn = self.writer.turn().await?;
         let rows = turn
             .write(DOING, async |transaction| {
-                sqlx::query(
-                    "UPDATE sagas SET owner = ?, epoch = epoch + 1
-                     WHERE id IN (
-                        SELECT id FROM sagas
-                        WHERE owner IS NULL AND due_at IS NOT NULL AND due_at <= ?
-                        ORDER BY due_at, id LIMIT ?)
-                     RETURNING id, epoch, due_at",
-                )
+                sqlx::query(AssertSqlSafe(format!(
+                    "UPDATE sagas SET owner = ?, epoch = epoch + 1 WHERE id IN ({DUE})
+                     RETURNING id, epoch, due_at"
+                )))
                 .bind(blob(&owner.0))
                 .bind(now.unix_ms())
                 .bind(integer(cursor::limit(limit) as u64))
@@ -99,12 +98,11 @@ impl SqliteJournal {
         let turn = self.writer.turn().await?;
         let row = turn
             .write(DOING, async |transaction| {
-                sqlx::query(AssertSqlSafe(format!(
+                sqlx::query(
                     "UPDATE sagas SET owner = ?, epoch = epoch + 1
-                     WHERE id = ? AND owner IS NULL AND status IN ({})
+                     WHERE id = ? AND owner IS NULL
                      RETURNING id, epoch",
-                    unsettled()
-                )))
+                )
                 .bind(blob(&owner.0))
                 .bind(blob(saga.as_uuid()))
                 .fetch_optional(&mut **transaction)
@@ -124,11 +122,10 @@ impl SqliteJournal {
         const DOING: &str = "letting go of a saga";
         let turn = self.writer.turn().await?;
         turn.write(DOING, async |transaction| {
-            sqlx::query(AssertSqlSafe(format!(
+            sqlx::query(
                 "UPDATE sagas SET owner = NULL, due_at = ?
-                 WHERE id = ? AND owner = ? AND epoch = ? AND status IN ({})",
-                unsettled()
-            )))
+                 WHERE id = ? AND owner = ? AND epoch = ?",
+            )
             .bind(due_at.unix_ms())
             .bind(blob(saga.as_uuid()))
             .bind(blob(&fence.owner.0))
@@ -142,13 +139,10 @@ impl SqliteJournal {
     }
 
     pub(super) async fn first_due(&self) -> Result<Option<Timestamp>, JournalError> {
-        let row = sqlx::query(
-            "SELECT due_at FROM sagas WHERE owner IS NULL AND due_at IS NOT NULL
-             ORDER BY due_at LIMIT 1",
-        )
-        .fetch_optional(&self.readers)
-        .await
-        .doing("looking for the next saga that is due")?;
+        let row = sqlx::query(NEXT_DUE)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("looking for the next saga that is due")?;
         row.map(|row| {
             Fields {
                 row: &row,
@@ -160,15 +154,24 @@ impl SqliteJournal {
     }
 }
 
-/// The statuses in which the engine has something to do, as a list in SQL.
-fn unsettled() -> String {
-    let unsettled = Status::ALL
-        .into_iter()
-        .filter(|status| !status.is_settled());
-    unsettled
-        .map(|status| format!("'{status}'"))
-        .collect::<Vec<_>>()
-        .join(", ")
+/// Takes sagas that are not over from their owners. They are found by their status: there is no
+/// index on owners, which every append would have to write.
+fn take_unfinished() -> String {
+    let unfinished = Status::ALL.into_iter().filter(|status| !status.is_over());
+    let unfinished: Vec<_> = unfinished.map(|status| format!("'{status}'")).collect();
+    format!(
+        "UPDATE sagas SET owner = NULL WHERE status IN ({}) AND owner IS NOT NULL AND owner <> ?",
+        unfinished.join(", ")
+    )
+}
+
+/// Takes sagas that are over from their owners: those that had to tell how they ended, or were about
+/// to be undone. There may be millions that are over, but few of them have an owner.
+fn take_finished() -> String {
+    format!(
+        "UPDATE sagas INDEXED BY sagas_over_and_owned SET owner = NULL
+         WHERE {OVER} AND owner IS NOT NULL AND owner <> ?"
+    )
 }
 
 fn claimed(row: &SqliteRow, owner: OwnerId) -> Result<Claimed, JournalError> {
@@ -184,4 +187,30 @@ fn claimed(row: &SqliteRow, owner: OwnerId) -> Result<Claimed, JournalError> {
         saga: fields.saga("id")?,
         fence,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sqlite::plan::{Plans, is_by_index};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn claims_and_the_next_due_time_go_by_an_index() {
+        let plans = Plans::new().await;
+        for query in [DUE, NEXT_DUE] {
+            is_by_index(query, &plans.of(query).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn registering_reads_no_finished_saga_that_nobody_owns() {
+        let plans = Plans::new().await;
+        let unfinished = plans.of(&take_unfinished()).await;
+        is_by_index("unfinished", &unfinished);
+        assert_eq!(
+            plans.of(&take_finished()).await,
+            ["SEARCH sagas USING INDEX sagas_over_and_owned (owner>?)"]
+        );
+    }
 }

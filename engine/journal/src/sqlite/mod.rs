@@ -7,16 +7,26 @@
 //! | `bulk` | statements for many rows at once |
 //! | `append` | events into the journal |
 //! | `claim` | who drives which saga |
-//! | `sagas` | sagas, records and log lines out of it |
+//! | `sagas` | one saga, its records and log lines out of it |
+//! | `list` | lists of sagas |
+//! | `feed` | the events of all sagas |
+//! | `prune` | finished sagas away |
+//! | `breakers` | circuit breakers |
 //! | `definitions`, `components` | what sagas are made of |
 //! | `row` | rows into values |
 
 mod append;
+mod breakers;
 mod bulk;
 mod claim;
 mod components;
 mod definitions;
+mod feed;
+mod list;
 mod open;
+#[cfg(test)]
+mod plan;
+mod prune;
 mod row;
 mod sagas;
 mod writer;
@@ -31,11 +41,12 @@ use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timesta
 use crate::error::{JournalError, Refusal};
 use crate::journal::{Activation, Journal, Made};
 use crate::model::{
-    Append, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Fence, NewComponentVersion,
-    OwnerId, Page, PageRequest, SagaFilter, SagaRow,
+    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, FeedEntry,
+    Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
 };
 
 use self::append::Statements;
+use self::prune::Removal;
 use self::writer::Writer;
 
 /// The journal in a SQLite file, which one process has open at a time.
@@ -46,11 +57,16 @@ use self::writer::Writer;
 /// Leases do not count here, because the lock file in the folder proves what they would: that no
 /// other process has a saga in hand. An engine keeps its sagas until it lets go of them or another
 /// one registers, however late its lease is renewed.
+///
+/// Never run `VACUUM` on the file: it may number the events anew, and their numbers are the positions
+/// that readers of the feed go on from. Nothing is gained by it either, as new events take the room of
+/// those that were removed.
 #[derive(Debug)]
 pub struct SqliteJournal {
     writer: Writer,
     readers: SqlitePool,
     statements: Statements,
+    removal: Removal,
     /// Who registered last: a renewal of the same owner's lease has nothing to do.
     registered: Mutex<Option<OwnerId>>,
 }
@@ -121,6 +137,14 @@ impl Journal for SqliteJournal {
         self.list_logs(saga, page).await
     }
 
+    async fn feed(&self, after: u64, limit: u32) -> Result<Vec<FeedEntry>, JournalError> {
+        self.read_feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<u64, JournalError> {
+        self.end_of_feed().await
+    }
+
     async fn saga(&self, saga: SagaId) -> Result<Option<SagaRow>, JournalError> {
         self.find_saga(saga).await
     }
@@ -135,6 +159,10 @@ impl Journal for SqliteJournal {
 
     async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, JournalError> {
         self.count_sagas().await
+    }
+
+    async fn prune(&self, prune: &Prune) -> Result<u64, JournalError> {
+        self.remove_sagas(prune).await
     }
 
     async fn put_blob(&self, digest: Digest, bytes: &[u8]) -> Result<(), JournalError> {
@@ -212,6 +240,18 @@ impl Journal for SqliteJournal {
 
     async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError> {
         self.set_policy(name, policy).await
+    }
+
+    async fn put_breaker(&self, row: &BreakerRow) -> Result<(), JournalError> {
+        self.set_breaker(row).await
+    }
+
+    async fn breakers(&self) -> Result<Vec<BreakerRow>, JournalError> {
+        self.list_breakers().await
+    }
+
+    async fn remove_breaker(&self, component: &Name, action: &Name) -> Result<(), JournalError> {
+        self.delete_breaker(component, action).await
     }
 
     async fn ping(&self) -> Result<(), JournalError> {

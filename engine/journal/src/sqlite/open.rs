@@ -15,6 +15,7 @@ use crate::error::JournalError;
 
 use super::SqliteJournal;
 use super::append::Statements;
+use super::prune::Removal;
 use super::row::Doing;
 use super::writer::Writer;
 
@@ -38,6 +39,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// included.
 const STATEMENTS: usize = 256;
 
+/// Rows that a connection reads ahead of who asked for them. Events may have a megabyte each.
+const ROWS_AHEAD: usize = 16;
+
 pub(super) async fn open(dir: &Path) -> Result<SqliteJournal, JournalError> {
     let lock = lock(dir)?;
     let options = options(dir);
@@ -58,6 +62,7 @@ pub(super) async fn open(dir: &Path) -> Result<SqliteJournal, JournalError> {
         writer: Writer::new(options, first, lock),
         readers,
         statements: Statements::new(),
+        removal: Removal::new(),
         registered: Mutex::new(None),
     })
 }
@@ -114,6 +119,7 @@ fn options(dir: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(ROWS_AHEAD)
         // 64 MiB (a negative number counts KiB): the part of the journal that live sagas use.
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory")

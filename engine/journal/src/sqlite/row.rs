@@ -13,6 +13,10 @@ use wasaga_core::{Digest, SagaId, Timestamp};
 use crate::error::JournalError;
 use crate::model::OwnerId;
 
+/// Holds for sagas that are over, in the words of the partial indexes on them: SQLite uses such an
+/// index for a statement that says the same.
+pub(super) const OVER: &str = "status IN ('completed', 'compensated', 'abandoned')";
+
 /// Says what was being done when the database failed.
 pub(super) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, JournalError>;
@@ -144,4 +148,18 @@ pub(super) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String
 /// An id as SQLite stores it.
 pub(super) fn blob(uuid: &Uuid) -> Vec<u8> {
     uuid.as_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use wasaga_core::Status;
+
+    use super::*;
+
+    #[test]
+    fn the_indexes_hold_every_status_that_is_over() {
+        let over = Status::ALL.into_iter().filter(|status| status.is_over());
+        let over: Vec<_> = over.map(|status| format!("'{status}'")).collect();
+        assert_eq!(OVER, format!("status IN ({})", over.join(", ")));
+    }
 }

@@ -1,12 +1,12 @@
-//! Sagas, their records and their log lines out of the journal.
+//! One saga, its records and its log lines out of the journal.
 
+use futures::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite};
-use wasaga_core::{FORMAT, LogLine, Record, SagaId, Status, Timestamp};
+use wasaga_core::{FORMAT, LogLine, Record, SagaId, Status};
 
-use crate::cursor::{self, List};
+use crate::cursor::{self, List, Room};
 use crate::error::JournalError;
-use crate::model::{Page, PageRequest, SagaFilter, SagaRow};
+use crate::model::{Page, PageRequest, SagaRow};
 
 use super::SqliteJournal;
 use super::row::{Doing, Fields, blob, integer};
@@ -18,17 +18,24 @@ impl SqliteJournal {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Record>, JournalError> {
-        let rows = sqlx::query(
+        let limit = cursor::limit(limit);
+        let mut rows = sqlx::query(
             "SELECT seq, at, format, body FROM events WHERE saga = ? AND seq > ?
              ORDER BY seq LIMIT ?",
         )
         .bind(blob(saga.as_uuid()))
         .bind(integer(after))
-        .bind(integer(cursor::limit(limit) as u64))
-        .fetch_all(&self.readers)
-        .await
-        .doing("reading a saga's events")?;
-        rows.iter().map(|row| record(saga, row)).collect()
+        .bind(integer(limit as u64))
+        .fetch(&self.readers);
+        let mut room = Room::new(limit);
+        let mut records = Vec::new();
+        while let Some(row) = rows.try_next().await.doing("reading a saga's events")? {
+            if !room.takes(Fields::event(&row).text("body")?.len()) {
+                break;
+            }
+            records.push(record(saga, &row)?);
+        }
+        Ok(records)
     }
 
     pub(super) async fn list_logs(
@@ -38,24 +45,28 @@ impl SqliteJournal {
     ) -> Result<Page<LogLine>, JournalError> {
         let after: Option<u64> = cursor::after(List::Logs, &page)?;
         let limit = cursor::limit(page.limit);
-        let rows = sqlx::query(
+        let mut rows = sqlx::query(
             "SELECT number, body FROM logs WHERE saga = ? AND number > ? ORDER BY number LIMIT ?",
         )
         .bind(blob(saga.as_uuid()))
         .bind(integer(after.unwrap_or(0)))
         .bind(integer(limit as u64 + 1))
-        .fetch_all(&self.readers)
-        .await
-        .doing("reading a saga's log")?;
-        let lines = rows.iter().map(|row| {
+        .fetch(&self.readers);
+        let mut room = Room::new(limit);
+        let mut lines: Vec<(u64, LogLine)> = Vec::new();
+        let mut more = false;
+        while let Some(row) = rows.try_next().await.doing("reading a saga's log")? {
             let fields = Fields {
-                row,
+                row: &row,
                 what: "a log line",
             };
-            Ok((fields.number("number")?, fields.json("body")?))
-        });
-        let lines = lines.collect::<Result<Vec<(u64, LogLine)>, JournalError>>()?;
-        let Page { items, next } = cursor::page(List::Logs, lines, limit, |(number, _)| *number);
+            if !room.takes(fields.text("body")?.len()) {
+                more = true;
+                break;
+            }
+            lines.push((fields.number("number")?, fields.json("body")?));
+        }
+        let Page { items, next } = cursor::cut(List::Logs, lines, more, |(number, _)| *number);
         Ok(Page {
             items: items.into_iter().map(|(_, line)| line).collect(),
             next,
@@ -74,61 +85,6 @@ impl SqliteJournal {
         row.as_ref().map(saga_row).transpose()
     }
 
-    pub(super) async fn list_sagas(
-        &self,
-        filter: SagaFilter,
-        page: PageRequest,
-    ) -> Result<Page<SagaRow>, JournalError> {
-        let after: Option<(Timestamp, SagaId)> = cursor::after(List::Sagas, &page)?;
-        let limit = cursor::limit(page.limit);
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT s.id, s.seq, s.definition, s.version, s.status, s.tags, s.created_at,
-             s.updated_at FROM ",
-        );
-        // The list's order is that of an index: a label's, when one is asked for, or the sagas'
-        // own. CROSS JOIN keeps SQLite from starting at the other end.
-        let (created_at, id) = match filter.tag {
-            Some((name, value)) => {
-                query.push("tags t CROSS JOIN sagas s ON s.id = t.saga WHERE t.name = ");
-                query
-                    .push_bind(name)
-                    .push(" AND t.value = ")
-                    .push_bind(value);
-                ("t.created_at", "t.saga")
-            }
-            None => {
-                query.push("sagas s WHERE TRUE");
-                ("s.created_at", "s.id")
-            }
-        };
-        if let Some(status) = filter.status {
-            query.push(" AND s.status = ").push_bind(status.as_str());
-        }
-        if let Some(definition) = filter.definition {
-            query
-                .push(" AND s.definition = ")
-                .push_bind(definition.to_string());
-        }
-        if let Some((last_created_at, last_id)) = after {
-            query.push(format_args!(" AND ({created_at}, {id}) < ("));
-            query.push_bind(last_created_at.unix_ms()).push(", ");
-            query.push_bind(blob(last_id.as_uuid())).push(")");
-        }
-        query.push(format_args!(
-            " ORDER BY {created_at} DESC, {id} DESC LIMIT "
-        ));
-        query.push_bind(integer(limit as u64 + 1));
-        let rows = query
-            .build()
-            .fetch_all(&self.readers)
-            .await
-            .doing("listing sagas")?;
-        let sagas = rows.iter().map(saga_row).collect::<Result<Vec<_>, _>>()?;
-        Ok(cursor::page(List::Sagas, sagas, limit, |saga| {
-            (saga.created_at, saga.id)
-        }))
-    }
-
     pub(super) async fn count_sagas(&self) -> Result<Vec<(Status, u64)>, JournalError> {
         let rows = sqlx::query("SELECT status, sagas FROM status_counts WHERE sagas > 0")
             .fetch_all(&self.readers)
@@ -145,11 +101,17 @@ impl SqliteJournal {
     }
 }
 
-fn record(saga: SagaId, row: &SqliteRow) -> Result<Record, JournalError> {
-    let fields = Fields {
-        row,
-        what: "an event",
-    };
+impl<'r> Fields<'r> {
+    pub(super) fn event(row: &'r SqliteRow) -> Self {
+        Self {
+            row,
+            what: "an event",
+        }
+    }
+}
+
+pub(super) fn record(saga: SagaId, row: &SqliteRow) -> Result<Record, JournalError> {
+    let fields = Fields::event(row);
     let seq = fields.number("seq")?;
     let found = fields.number("format")?;
     if found > FORMAT {
@@ -171,7 +133,7 @@ fn record(saga: SagaId, row: &SqliteRow) -> Result<Record, JournalError> {
     })
 }
 
-fn saga_row(row: &SqliteRow) -> Result<SagaRow, JournalError> {
+pub(super) fn saga_row(row: &SqliteRow) -> Result<SagaRow, JournalError> {
     let fields = Fields {
         row,
         what: "a saga's row",
