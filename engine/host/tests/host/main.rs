@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod confirmation;
+mod exports;
 mod limits;
 mod preview1;
+mod replies;
 mod requests;
 mod results;
 mod support;

@@ -39,7 +39,7 @@ async fn a_component_gets_all_of_its_call() {
 async fn a_compensation_gets_the_result_when_it_is_known() {
     let sandbox = Sandbox::new("script").await;
     let mut call = sandbox.call(json!({ "compensate": { "echo": true } }));
-    call.direction = Direction::Compensate;
+    call.id.direction = Direction::Compensate;
     let called = sandbox.run(&call).await;
     assert_eq!(*completed(&called), wasaga_core::Completion::default());
     assert!(
@@ -70,7 +70,7 @@ async fn a_returned_failure_is_definite_and_keeps_its_words() {
             json!({ "kind": word, "code": "declined", "message": "no", "details": { "a": 1 } });
         let mut call = sandbox.call(json!({ "fail": fail, "compensate": { "fail": fail } }));
         for direction in [Direction::Act, Direction::Compensate] {
-            call.direction = direction;
+            call.id.direction = direction;
             let called = sandbox.run(&call).await;
             let (failure, certainty) = failed(&called);
             assert_eq!((failure.kind, certainty), (kind, Certainty::Definite));

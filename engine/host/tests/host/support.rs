@@ -20,8 +20,8 @@ use tokio::sync::OnceCell;
 use wasaga_core::event::Pin;
 use wasaga_core::id::idempotency_key;
 use wasaga_core::{
-    Call, Certainty, Completion, Digest, Direction, Ended, Failure, Limits, Name, Policy, SagaId,
-    StepPath,
+    Call, CallId, Certainty, Completion, Digest, Direction, Ended, Failure, Limits, Name, Policy,
+    Reply, SagaId, StepPath,
 };
 use wasaga_host::{Called, Components, Host, HostConfig};
 
@@ -106,9 +106,12 @@ impl Sandbox {
         Call {
             saga,
             definition: Name::new("test").unwrap(),
-            idempotency_key: idempotency_key(saga, &path, Direction::Act),
-            step: path,
-            direction: Direction::Act,
+            idempotency_key: idempotency_key(saga, &path, Direction::Act, 0),
+            id: CallId {
+                direction: Direction::Act,
+                step: path,
+                attempt: 1,
+            },
             attempt: 1,
             pin: Pin {
                 component: Name::new("script").unwrap(),
@@ -121,9 +124,30 @@ impl Sandbox {
             arguments: Arc::new(arguments),
             previous: None,
             result: None,
+            reply: None,
             timeout: Duration::from_secs(60),
             limits: Limits::default(),
         }
+    }
+
+    /// A call of `on-reply` for the first reply to a step with these arguments, which was called twice
+    /// until it answered `pending`.
+    pub(crate) fn reply_call(&self, arguments: Value, reply: Reply) -> Call {
+        let mut call = self.call(arguments);
+        call.id.direction = Direction::OnReply;
+        call.id.attempt = 3;
+        call.idempotency_key = idempotency_key(call.saga, call.step(), Direction::OnReply, 1);
+        call.reply = Some(Arc::new(reply));
+        call
+    }
+
+    /// A call of `confirm` for a step with these arguments that completed with this result.
+    pub(crate) fn confirm_call(&self, arguments: Value, result: Value) -> Call {
+        let mut call = self.call(arguments);
+        call.id.direction = Direction::Confirm;
+        call.idempotency_key = idempotency_key(call.saga, call.step(), Direction::Confirm, 0);
+        call.result = Some(Arc::new(result));
+        call
     }
 
     pub(crate) async fn run(&self, call: &Call) -> Called {
@@ -144,7 +168,16 @@ fn cache_dir() -> PathBuf {
 pub(crate) fn completed(called: &Called) -> &Completion {
     match &called.report.ended {
         Ended::Completed(completion) => completion,
-        Ended::Failed { failure, .. } => panic!("the call failed: {failure:?}"),
+        other => panic!("the call did not complete: {other:?}"),
+    }
+}
+
+/// The payload of a call that answered `pending`.
+#[track_caller]
+pub(crate) fn pending(called: &Called) -> &Value {
+    match &called.report.ended {
+        Ended::Pending(payload) => payload,
+        other => panic!("the call does not wait for a reply: {other:?}"),
     }
 }
 
@@ -152,8 +185,8 @@ pub(crate) fn completed(called: &Called) -> &Completion {
 #[track_caller]
 pub(crate) fn failed(called: &Called) -> (&Failure, Certainty) {
     match &called.report.ended {
-        Ended::Completed(completion) => panic!("the call completed: {completion:?}"),
         Ended::Failed { failure, certainty } => (failure, *certainty),
+        other => panic!("the call did not fail: {other:?}"),
     }
 }
 
