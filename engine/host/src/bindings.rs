@@ -1,4 +1,4 @@
-//! The contract's types and traits, generated from `wit/`.
+//! The contract's types, and traits for what a component may import, generated from `wit/`.
 
 #![allow(missing_docs, unreachable_pub, reason = "generated code")]
 
@@ -6,5 +6,4 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "step",
     imports: { "wasaga:saga/http.send": async },
-    exports: { default: async },
 });

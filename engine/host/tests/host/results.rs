@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wasaga_core::json::MAX_DEPTH;
-use wasaga_core::{Certainty, Direction, Evidence, FailureKind};
+use wasaga_core::{Certainty, Direction, Evidence, FailureKind, Name, StepPath};
 
 use crate::support::{Sandbox, completed, failed};
 
@@ -33,6 +33,18 @@ async fn a_component_gets_all_of_its_call() {
     );
     assert_eq!(completion.context_patch, Some(json!({ "a": null })));
     assert_eq!(called.report.evidence, Evidence::Unchanged);
+}
+
+#[tokio::test]
+async fn a_step_in_a_loop_is_told_its_name_and_its_log_lines_have_its_path() {
+    let sandbox = Sandbox::new("script").await;
+    let mut call = sandbox.call(json!({ "echo": true, "log": [{ "message": "here" }] }));
+    let items = StepPath::root(&Name::new("items").unwrap());
+    let path = StepPath::within(Some(&items.round(2)), &Name::new("pick").unwrap());
+    call.id.step = path.clone();
+    let called = sandbox.run(&call).await;
+    assert_eq!(completed(&called).result["step"], "pick");
+    assert_eq!(called.logs[0].step, path);
 }
 
 #[tokio::test]
