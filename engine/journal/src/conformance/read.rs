@@ -128,6 +128,7 @@ pub(super) fn large(number: u64, sizes: &[usize]) -> Append {
             input: Arc::new(json!("x".repeat(*size))),
             tags: BTreeMap::new(),
             deadline: None,
+            parent: None,
         };
     }
     new.records = all.into();
