@@ -3,6 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod choice;
+mod fallback;
+mod for_each;
+mod nested;
+mod parallel;
+mod pivot;
+mod replies;
 mod support;
 
 use serde_json::json;

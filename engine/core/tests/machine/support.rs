@@ -13,7 +13,8 @@ use wasaga_core::{
     StepStatus, Timestamp, Told, TransitionError, Verb, World, effects, start, transition,
 };
 
-/// Every component but `nobody` has an active version, and `two-phase` takes part in two phases.
+/// Every component has an active version but `nobody`, and `later` has none before version 2.
+/// `two-phase` takes part in two phases.
 #[derive(Clone, Debug)]
 pub(crate) struct Outside {
     pub(crate) version: u32,
@@ -23,7 +24,12 @@ pub(crate) struct Outside {
 
 impl World for Outside {
     fn active(&self, component: &Name, _saga: SagaId) -> Option<Active> {
-        (component.as_str() != "nobody").then(|| Active {
+        let is_active = match component.as_str() {
+            "nobody" => false,
+            "later" => self.version > 1,
+            _ => true,
+        };
+        is_active.then(|| Active {
             version: self.version,
             digest: Digest::of(&self.version.to_be_bytes()),
         })
