@@ -12,11 +12,11 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wasaga_coordinator::{Blobs, Config, Coordinator};
+use wasaga_coordinator::{Blobs, Config, Coordinator, Retention};
 use wasaga_host::{Host, HostConfig};
 use wasaga_journal::{Journal, SqliteJournal};
 
-use self::limits::{RequestOptions, SagaOptions, SandboxOptions};
+use self::limits::{RequestOptions, SagaOptions, SandboxOptions, retention};
 use self::signals::Signals;
 use crate::api::{self, AllowedHost, Api, connection};
 use crate::telemetry::{self, LogFormat};
@@ -56,6 +56,16 @@ pub struct Options {
         default_value = "wasaga-data"
     )]
     data: PathBuf,
+/// How long sagas that ended in a status are kept, for example `completed=30d`; may be repeated.
+    /// Without it they are kept for ever
+    #[arg(
+        long = "retain",
+        env = "WASAGA_RETAIN",
+        value_name = "STATUS=TIME",
+        value_delimiter = ',',
+        value_parser = retention
+    )]
+    retain: Vec<Retention>,
     /// How log lines are written to standard error
     #[arg(
         long,
@@ -139,7 +149,8 @@ async fn open(options: &Options) -> anyhow::Result<Coordinator> {
         Arc::new(Blobs(Arc::clone(&journal))),
     )
     .context("the sandbox cannot be set up")?;
-    let config = options.sagas.apply(Config::default());
+    let mut config = options.sagas.apply(Config::default());
+    config.retention.clone_from(&options.retain);
     Coordinator::open(journal, host, config)
         .await
         .context("the sagas cannot be taken up again")

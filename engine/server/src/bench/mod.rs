@@ -9,13 +9,17 @@
 //! | `ceiling/` | those rows straight to the journal, those calls straight to the sandbox |
 //! | `percentile` | of measured times |
 //! | `report` | the figures, as a table and as JSON |
+//! | `waiting` | what sagas that wait for replies cost in memory |
+//! | `history` | what a million finished sagas cost those that run |
 
 mod ceiling;
+mod history;
 mod load;
 mod percentile;
 mod report;
 mod scenario;
 mod server;
+mod waiting;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -33,11 +37,41 @@ use crate::cli::{Format, Output};
 
 /// Measure the engine against its own ceilings.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    throughput: Throughput,
+}
+
+/// Something else to measure.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Measure what sagas that wait for replies cost in memory
+    Waiting(waiting::Options),
+    /// Measure what finished sagas cost those that run, and how fast they are listed
+    History(history::Options),
+}
+
+/// Where to measure, and with what.
+#[derive(Debug, Args)]
+struct Place {
     /// The component to run, one whose actions `one`, `two` and `three` fail when their argument
-    /// `fail` is true; found beside the executable unless given
+    /// `fail` is true, and whose `ask` waits for a reply; found beside the executable unless given
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
+    /// Folder to keep the data in while it runs; on a file system in memory nothing is ever durable,
+    /// and the figures mean little
+    #[arg(long, default_value = "./wasaga-data", value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// How to measure throughput.
+#[derive(Debug, Args)]
+struct Throughput {
+    #[command(flatten)]
+    place: Place,
     /// How long to measure each run
     #[arg(long, default_value = "5s", value_parser = wasaga_core::time::parse_duration)]
     duration: Duration,
@@ -51,38 +85,54 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256], value_name = "N,…",
           value_parser = clap::value_parser!(u32).range(1..=4096))]
     concurrency: Vec<u32>,
-    /// Folder to keep the data in while it runs; on a file system in memory nothing is ever durable,
-    /// and the figures mean little
-    #[arg(long, default_value = "./wasaga-data", value_name = "DIR")]
-    data: PathBuf,
 }
 
 /// Measures, and shows the figures.
 ///
 /// The server is ended and its data removed also when something fails, or on Ctrl-C.
 pub(crate) async fn run(options: &Options, output: &mut Output) -> anyhow::Result<()> {
-    let component = scenario::component_file(options.component.as_deref())?;
+    let place = match &options.what {
+        None => &options.throughput.place,
+        Some(What::Waiting(options)) => &options.place,
+        Some(What::History(options)) => &options.place,
+    };
+    let component = scenario::component_file(place.component.as_deref())?;
     let wasm = std::fs::read(&component).with_context(|| component.display().to_string())?;
-    let data = Data::new(&options.data)?;
+    let data = Data::new(&place.data)?;
     if data.in_memory() {
         output.note(format!(
             "{} is in memory: what is written there is not durable, so the figures are too good",
-            options.data.display()
+            place.data.display()
         ));
     }
-    let report = tokio::select! {
-        report = measure(options, wasm, data.path(), output) => report?,
+    tokio::select! {
+        done = measure_and_show(options, wasm, data.path(), output) => done,
         () = interrupted() => bail!("interrupted"),
-    };
-    match output.format() {
-        Format::Json => output.line(serde_json::to_string(&report)?)?,
-        Format::Text => report.show(output)?,
+    }
+}
+
+async fn measure_and_show(
+    options: &Options,
+    wasm: Vec<u8>,
+    data: &Path,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    match &options.what {
+        None => {
+            let report = measure(&options.throughput, wasm, data, output).await?;
+            match output.format() {
+                Format::Json => output.line(serde_json::to_string(&report)?)?,
+                Format::Text => report.show(output)?,
+            }
+        }
+        Some(What::Waiting(options)) => waiting::run(options, wasm, data, output).await?,
+        Some(What::History(options)) => history::run(options, wasm, data, output).await?,
     }
     Ok(())
 }
 
 async fn measure(
-    options: &Options,
+    options: &Throughput,
     wasm: Vec<u8>,
     data: &Path,
     output: &Output,
@@ -110,7 +160,7 @@ async fn measure(
 }
 
 async fn runs(
-    options: &Options,
+    options: &Throughput,
     scenario: &Scenario,
     server: &Server,
     output: &Output,

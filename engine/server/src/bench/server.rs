@@ -86,6 +86,15 @@ impl Server {
         self.address
     }
 
+    /// The server's resident memory in bytes; `None` where the system does not say.
+    pub(super) fn resident_bytes(&self) -> Option<u64> {
+        let status = format!("/proc/{}/status", self.child.id()?);
+        let text = std::fs::read_to_string(status).ok()?;
+        let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib * 1024)
+    }
+
     /// The end of what the server has logged.
     pub(super) fn log_end(&self) -> String {
         log_end(&self.log)

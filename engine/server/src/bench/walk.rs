@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use uuid::Uuid;
+use wasaga_core::definition::BreakerPolicy;
 use wasaga_core::{
-    Call, Components, Definition, Digest, Direction, Effect, Env, Input, Name, NewSaga, Policy,
-    SagaId, Starts, State, Status, Timestamp, Turn, effects, start, transition,
+    Active, Bounds, Call, Definition, Digest, Effect, Env, Input, Name, NewSaga, Pin, Policy,
+    SagaId, Starts, State, Status, StepPath, Timestamp, Turn, World, effects, start, transition,
 };
 use wasaga_host::Host;
 
@@ -26,9 +27,28 @@ pub(super) struct Walked {
 /// A component of which there is one version.
 struct OneVersion(Digest);
 
-impl Components for OneVersion {
-    fn active(&self, _: &Name, _: SagaId) -> Option<(u32, Digest)> {
-        Some((1, self.0))
+impl World for OneVersion {
+    fn active(&self, _: &Name, _: SagaId) -> Option<Active> {
+        Some(Active {
+            version: 1,
+            digest: self.0,
+        })
+    }
+
+    fn confirms(&self, _: &Pin) -> bool {
+        false
+    }
+
+    fn admits(
+        &self,
+        _: &Name,
+        _: &Name,
+        _: BreakerPolicy,
+        _: SagaId,
+        _: &StepPath,
+        _: Timestamp,
+    ) -> bool {
+        true
     }
 }
 
@@ -37,17 +57,19 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
     let path = SagaPath::Complete;
     let name = Name::new(path.as_str())?;
     let definition = Arc::new(Definition::parse(&name, &scenario.definition(path))?);
-    let components = OneVersion(Digest::of(&scenario.wasm));
+    let version = OneVersion(Digest::of(&scenario.wasm));
     let env = || Env {
         now: now(),
-        components: &components,
+        world: &version,
         starts: Starts::Allowed,
+        bounds: Bounds::default(),
     };
     let new = NewSaga {
         id: SagaId::from_uuid(Uuid::now_v7()),
         version: 1,
         input: Arc::new(Scenario::input()),
         tags: BTreeMap::new(),
+        parent: None,
     };
     let mut turns = vec![start(&definition, new, &env())?];
     let policy = Arc::new(Policy::default());
@@ -65,18 +87,9 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
             return Ok(Walked { calls, turns });
         };
         let called = host.call(&call, &policy).await;
-        let (step, attempt, report) = (call.step.clone(), call.attempt, called.report);
-        let input = match call.direction {
-            Direction::Act => Input::ActReturned {
-                step,
-                attempt,
-                report,
-            },
-            Direction::Compensate => Input::CompensationReturned {
-                step,
-                attempt,
-                report,
-            },
+        let input = Input::Returned {
+            call: call.id.clone(),
+            report: called.report,
         };
         let turn = transition(state, input, &env())?;
         calls.push(call);
@@ -87,7 +100,7 @@ pub(super) async fn walk(scenario: &Scenario, host: &Host) -> anyhow::Result<Wal
 fn next_call(state: &State) -> Option<Call> {
     effects(state).into_iter().find_map(|effect| match effect {
         Effect::Call(call) => Some(*call),
-        Effect::WakeAt(_) => None,
+        Effect::Child(_) | Effect::TellParent(_) | Effect::WakeAt(_) => None,
     })
 }
 

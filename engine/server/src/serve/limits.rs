@@ -1,9 +1,11 @@
 //! Limits that an operator can set.
 
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::Args;
-use wasaga_coordinator::Config;
+use wasaga_coordinator::{Config, Retention};
+use wasaga_core::Status;
 use wasaga_core::limits::{SizeError, parse_size};
 use wasaga_core::time::{DurationError, parse_duration};
 use wasaga_host::HostConfig;
@@ -125,10 +127,41 @@ pub(super) struct SagaOptions {
     /// Time for calls that run when the server ends; those that take longer are left to the next start
     #[arg(long, env = "WASAGA_SHUTDOWN_GRACE", value_name = "TIME", default_value = "20s", value_parser = duration)]
     shutdown_grace: Duration,
+    /// Elements that a `for_each` may run over; a saga with a longer list fails
+    #[arg(long, env = "WASAGA_MAX_LOOP_ITEMS", value_name = "COUNT", default_value = "1000",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_loop_items: u32,
+    /// Sagas that a nested saga may stand within; one that would stand deeper fails
+    #[arg(long, env = "WASAGA_MAX_NESTED_SAGAS", value_name = "COUNT", default_value = "8",
+        value_parser = clap::value_parser!(u32).range(1..=64))]
+    max_nested_sagas: u32,
+    /// Attempts of a call in a row during which the server may go down before the call's saga is
+    /// paused as what brings it down
+    #[arg(long, env = "WASAGA_MAX_CRASHES", value_name = "COUNT", default_value = "3",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_crashes: u32,
+}
+
+/// Reads `completed=30d`.
+pub(super) fn retention(text: &str) -> Result<Retention, String> {
+    let (status, age) = text
+        .split_once('=')
+        .ok_or("expected a status, `=` and a time, for example `completed=30d`")?;
+    let status = Status::from_str(status).map_err(|error| error.to_string())?;
+    if !status.is_over() {
+        return Err(format!(
+            "`{status}` is no end: expected completed, compensated or abandoned"
+        ));
+    }
+    let age = duration(age).map_err(|error| error.to_string())?;
+    Ok(Retention { status, age })
 }
 
 impl SagaOptions {
     pub(super) fn apply(&self, mut config: Config) -> Config {
+        config.bounds.max_loop_items = self.max_loop_items;
+        config.bounds.max_depth = self.max_nested_sagas;
+        config.bounds.max_crashes = self.max_crashes;
         config.max_resident = self.max_resident_sagas;
         config.max_tags = usize::from(self.max_tags);
         config.shutdown_grace = self.shutdown_grace;
@@ -320,6 +353,9 @@ mod tests {
             ["--max-uploads", "0"],
             ["--allowed-host", "http://wasaga.example"],
             ["--listen", "7420"],
+            ["--retain", "running=1d"],
+            ["--retain", "completed"],
+            ["--max-crashes", "0"],
         ] {
             assert!(parse(&wrong).is_err(), "{wrong:?}");
         }

@@ -1,4 +1,5 @@
-//! Three actions, `one`, `two` and `three`, that only compute: what the engine itself costs is measured with them.
+//! Three actions, `one`, `two` and `three`, that only compute: what the engine itself costs is measured with them. A
+//! fourth, `ask`, waits for a reply and leaves it as its result.
 
 use sha2::{Digest, Sha256};
 use wasaga_sdk::prelude::*;
@@ -92,8 +93,25 @@ action!(One, "one");
 action!(Two, "two");
 action!(Three, "three");
 
+struct Ask;
+
+impl Callback for Ask {
+    type Input = Value;
+    type Result = Value;
+    type Reply = Value;
+
+    fn act(_: Call<Value>) -> Result<Outcome<Value>, StepError> {
+        Ok(Outcome::Pending(Value::Null))
+    }
+
+    fn on_reply(_: Call<Value>, reply: Result<Value, StepError>) -> Result<Outcome<Value>, StepError> {
+        Ok(reply?.into())
+    }
+}
+
 wasaga_sdk::export! {
     "one" => One,
     "two" => Two,
     "three" => Three,
+    "ask" => Ask: Callback,
 }

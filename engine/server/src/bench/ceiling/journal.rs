@@ -52,7 +52,7 @@ pub(super) async fn sagas_per_s(
 }
 
 /// What the engine appends for a turn.
-fn append(saga: SagaId, fence: Fence, turn: &Turn) -> Append {
+pub(in crate::bench) fn append(saga: SagaId, fence: Fence, turn: &Turn) -> Append {
     let state: &State = &turn.state;
     let status = state.status();
     let (ownership, due_at) = if status.is_settled() {

@@ -1,6 +1,6 @@
 //! What the engine's parts do alone. The engine cannot be faster than either.
 
-mod journal;
+pub(super) mod journal;
 mod sandbox;
 
 use std::path::Path;
