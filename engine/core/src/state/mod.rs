@@ -199,13 +199,25 @@ impl State {
         if self.pause.is_some() {
             return None;
         }
+        // Steps are made final, and undone, one after the other: only the first one waits.
+        let first = match self.phase {
+            Phase::Forward => return self.forward_wake_at(),
+            Phase::Confirming => {
+                let mut efforts = self.steps.iter().map(|step| step.confirmation.progress);
+                efforts.find(|progress| progress.is_busy())
+            }
+            Phase::Backward => {
+                let steps = self.steps.iter().rev();
+                let mut efforts = steps.map(|step| step.compensation.progress);
+                efforts.find(|progress| progress.is_busy())
+            }
+            Phase::Completed | Phase::Compensated | Phase::Stuck(_) | Phase::Abandoned => None,
+        };
+        first?.backoff_until()
+    }
+
+    fn forward_wake_at(&self) -> Option<Timestamp> {
         let backoffs = self.steps.iter().filter_map(|step| step.backoff_until());
-        if self.phase != Phase::Forward {
-            return match self.phase {
-                Phase::Backward | Phase::Confirming => backoffs.min(),
-                _ => None,
-            };
-        }
         let replies = self.steps.iter().filter_map(|step| match &step.act {
             Act::Pending { until, .. } => *until,
             _ => None,

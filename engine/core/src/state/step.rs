@@ -194,6 +194,15 @@ impl Progress {
     pub const fn is_busy(self) -> bool {
         matches!(self, Self::Running | Self::Backoff { .. })
     }
+
+    /// When the next attempt starts, if that is what is waited for.
+    #[must_use]
+    pub const fn backoff_until(self) -> Option<Timestamp> {
+        match self {
+            Self::Backoff { until } => Some(until),
+            _ => None,
+        }
+    }
 }
 
 impl StepState {

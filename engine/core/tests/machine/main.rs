@@ -7,10 +7,15 @@ mod choice;
 mod fallback;
 mod for_each;
 mod nested;
+mod operators;
 mod parallel;
 mod pivot;
+mod poison;
 mod replies;
+mod report;
 mod support;
+mod timers;
+mod two_phases;
 
 use serde_json::json;
 use support::{Play, completed, report, returned};
