@@ -4,8 +4,11 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod choice;
+mod documents;
+mod explain;
 mod fallback;
 mod for_each;
+mod invariants;
 mod nested;
 mod operators;
 mod parallel;
@@ -15,6 +18,7 @@ mod replies;
 mod report;
 mod support;
 mod timers;
+mod together;
 mod two_phases;
 
 use serde_json::json;
