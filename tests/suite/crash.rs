@@ -18,7 +18,8 @@ async fn orders_survive_kills_at_random_moments_with_each_effect_once() {
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let orders = Orders::start(&["--stock", "1000000", "--balance", "1000000"]);
-    let server = Server::start();
+    // So many kills would make the server take sagas for what brings it down.
+    let server = Server::start_with(&["--max-crashes", "1000"]);
     orders.teach(&server).await;
     let server = Arc::new(RwLock::new(server));
 

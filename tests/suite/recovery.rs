@@ -250,3 +250,122 @@ async fn more_sagas_than_fit_in_memory_wait_on_disk_and_all_complete() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_saga_killed_while_it_waits_for_a_reply_takes_the_reply_after_the_restart() {
+    let mut server = Server::start();
+    server.with_guest("callback").await;
+    let id = server
+        .play(json!({"steps": [
+            {"step": "ask", "component": "callback", "arguments": {"pending": {"question": "may I?"}}},
+        ]}))
+        .await;
+    let waiting = server.becomes(&id, &["waiting"]).await;
+    assert_eq!(waiting["waiting"]["for"], "reply", "{waiting:#}");
+    assert_eq!(waiting["waiting"]["payload"], json!({"question": "may I?"}));
+    server.kill_and_restart();
+    assert_eq!(server.saga(&id).await["status"], "waiting");
+    let token = waiting["waiting"]["token"].as_str().expect("a token");
+    server
+        .post(&format!("/v1/callbacks/{token}"), &json!({"succeeded": "yes"}))
+        .await
+        .expect(202);
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    assert_eq!(
+        kinds(&server.events(&id).await),
+        [
+            "saga_started",
+            "act_started",
+            "act_pending",
+            "reply_received",
+            "on_reply_started",
+            "act_completed",
+            "saga_completed"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_saga_killed_while_it_sleeps_wakes_at_the_time_that_was_journaled() {
+    let mut server = Server::start();
+    let id = server.play(json!({"steps": [{"sleep": "1500ms"}]})).await;
+    let sleeping = server.becomes(&id, &["waiting"]).await;
+    assert_eq!(sleeping["waiting"]["for"], "sleep", "{sleeping:#}");
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    let events = server.events(&id).await;
+    assert_eq!(
+        kinds(&events),
+        ["saga_started", "sleep_started", "sleep_completed", "saga_completed"]
+    );
+    assert!(events[2]["at"].as_str() >= events[1]["until"].as_str(), "{events:#?}");
+}
+
+#[tokio::test]
+async fn a_saga_killed_while_it_is_paused_stays_paused_until_somebody_resumes_it() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    let id = server
+        .play(json!({"steps": [
+            {"step": "slow", "component": "script", "arguments": {"sleep_ms": 300}},
+            {"step": "next", "component": "script"},
+        ]}))
+        .await;
+    server.order(&id, "pause", json!({"reason": "a look", "by": "me"})).await.expect(202);
+    server.kill_and_restart();
+    let paused = server.becomes(&id, &["paused"]).await;
+    assert_eq!(paused["paused"]["cause"], "operator", "{paused:#}");
+    assert_eq!(paused["paused"]["by"], "me");
+    server.order(&id, "resume", json!({})).await.expect(202);
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+}
+
+#[tokio::test]
+async fn a_saga_killed_while_it_confirms_goes_on_confirming() {
+    let mut server = Server::start();
+    server.with_guest("confirm").await;
+    let id = server
+        .play(json!({"steps": [
+            {"step": "one", "component": "confirm", "arguments": {"confirm": {"sleep_ms": 1500}}},
+            {"step": "two", "component": "confirm"},
+        ]}))
+        .await;
+    server.becomes(&id, &["confirming"]).await;
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    let events = server.events(&id).await;
+    assert!(kinds(&events).contains(&"confirmation_interrupted"), "{events:#?}");
+    let confirmed = kinds(&events)
+        .iter()
+        .filter(|kind| **kind == "confirmation_completed")
+        .count();
+    assert_eq!(confirmed, 2);
+}
+
+#[tokio::test]
+async fn a_nested_saga_and_the_one_around_it_both_go_on_after_a_kill() {
+    let mut server = Server::start();
+    server.with_guest("script").await;
+    server
+        .define("inner", json!({"steps": [
+            {"step": "slow", "component": "script", "arguments": {"sleep_ms": 1000, "result": "done"}},
+        ]}))
+        .await
+        .expect(201);
+    let id = server
+        .play(json!({"steps": [
+            {"saga": "inner", "step": "child"},
+            {"step": "after", "component": "script", "arguments": {"result": {"$cel": "steps.child.slow"}}},
+        ]}))
+        .await;
+    let waiting = server.becomes(&id, &["waiting"]).await;
+    assert_eq!(waiting["waiting"]["for"], "saga", "{waiting:#}");
+    server.kill_and_restart();
+    let saga = server.settled(&id).await;
+    assert_eq!(saga["status"], "completed", "{saga:#}");
+    assert_eq!(saga["steps"][1]["result"], "done", "{saga:#}");
+}

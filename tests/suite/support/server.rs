@@ -153,6 +153,30 @@ impl Server {
             .await
     }
 
+    /// Starts a saga.
+    pub(crate) async fn begin(&self, definition: &str, input: Value) -> String {
+        let started = self
+            .post(
+                "/v1/sagas",
+                &json!({"definition": definition, "input": input}),
+            )
+            .await
+            .expect(201);
+        started["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Defines a saga called `play` and starts one.
+    pub(crate) async fn play(&self, document: Value) -> String {
+        let answer = self.define("play", document).await;
+        assert!(answer.status < 300, "{:#}", answer.body);
+        self.begin("play", json!({})).await
+    }
+
+    /// Tells a saga what an operator wants.
+    pub(crate) async fn order(&self, id: &str, verb: &str, body: Value) -> Answer {
+        self.post(&format!("/v1/sagas/{id}/{verb}"), &body).await
+    }
+
     /// Starts a saga and waits until it is settled.
     pub(crate) async fn run(&self, definition: &str, input: Value) -> Value {
         let started = self
@@ -183,7 +207,7 @@ impl Server {
 
     /// The saga once it is settled.
     pub(crate) async fn settled(&self, id: &str) -> Value {
-        self.becomes(id, &["completed", "compensated", "stuck"])
+        self.becomes(id, &["completed", "compensated", "stuck", "abandoned"])
             .await
     }
 
