@@ -89,7 +89,14 @@ async fn undo(engine: &Arc<Engine>, order: &ChildOrder) -> Option<ChildEnd> {
             // It says by itself when it is undone.
             Ok(_) => return None,
             // It was never started: there is nothing to undo.
-            Err(CommandError::NotFound(_)) => return Some(ChildEnd::Compensated { error: None }),
+            Err(CommandError::NotFound(_)) if order.attempt == 0 => {
+                return Some(ChildEnd::Compensated { error: None });
+            }
+            Err(CommandError::NotFound(_)) => {
+                let message = "the nested saga had completed, and was deleted since";
+                let failure = Failure::permanent("child-deleted", message);
+                return Some(ChildEnd::Irreversible { failure });
+            }
             Err(CommandError::Transition(error)) => {
                 let code = match &error {
                     TransitionError::Bound { .. } => "child-only-goes-forward",

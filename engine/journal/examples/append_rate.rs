@@ -86,6 +86,7 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
         })),
         tags: BTreeMap::new(),
         deadline: None,
+        parent: None,
     };
     let records = (1..=RECORDS).map(|n| Record {
         seq: expected + n,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -61,6 +60,7 @@ fn start(number: u64) -> Append {
         input: Arc::new(serde_json::json!({ "number": number })),
         tags: BTreeMap::new(),
         deadline: None,
+        parent: None,
     };
     Append {
         saga: saga(number),
@@ -375,13 +375,10 @@ async fn a_journal_of_the_first_version_keeps_its_labels() {
     let mut database = SqliteConnection::connect_with(&options)
         .await
         .expect("the database opens");
-    let all = sqlx::migrate!("./migrations");
-    let first = all.iter().filter(|one| one.version == 1).cloned();
-    let first = Migrator {
-        migrations: first.collect::<Vec<_>>().into(),
-        ..Migrator::DEFAULT
-    };
-    first.run(&mut database).await.expect("the first version");
+    sqlx::migrate!("./migrations")
+        .run_to(1, &mut database)
+        .await
+        .expect("the first version");
     for (number, status) in [(1, "completed"), (2, "waiting")] {
         let id = saga(number).as_uuid().as_bytes().to_vec();
         sqlx::query(

@@ -67,9 +67,7 @@ impl Stock {
         name: &Name,
         version: Option<u32>,
     ) -> Option<DefinitionVersion> {
-        let Some(versions) = self.definitions.get(name) else {
-            return None;
-        };
+        let versions = self.definitions.get(name)?;
         let found = match version {
             None => versions.last(),
             Some(version) => versions.iter().find(|stored| stored.version == version),
