@@ -8,7 +8,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use wasaga_core::Name;
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::error::{Outcome, Usage};
 use super::input;
 use super::output::{Cell, Format, Output, Tone};
@@ -32,6 +32,14 @@ pub(super) enum Command {
     },
     /// Show a definition's document
     Show {
+        /// Name of the definition
+        name: Name,
+        /// Which version; the latest unless given
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+    },
+    /// Draw a definition as a Mermaid flowchart
+    Diagram {
         /// Name of the definition
         name: Name,
         /// Which version; the latest unless given
@@ -87,12 +95,7 @@ impl Command {
                 }
             }
             Self::Show { name, version } => {
-                let version = version.map(|version| version.to_string());
-                let mut path = vec!["v1", "definitions", name.as_str()];
-                if let Some(version) = &version {
-                    path.extend(["versions", version]);
-                }
-                let answer = client.get(&path).await?;
+                let answer = get(client, &name, version, None).await?;
                 if output.format() == Format::Json {
                     output.line(answer.text()?)?;
                 } else {
@@ -100,9 +103,29 @@ impl Command {
                     output.line(serde_json::to_string_pretty(&definition.document)?)?;
                 }
             }
+            Self::Diagram { name, version } => {
+                let answer = get(client, &name, version, Some("diagram")).await?;
+                output.text(answer.text()?)?;
+            }
         }
         Ok(Outcome::Done)
     }
+}
+
+/// Gets a version of a definition, or what the server makes of it.
+async fn get(
+    client: &Client,
+    name: &Name,
+    version: Option<u32>,
+    view: Option<&str>,
+) -> anyhow::Result<Answer> {
+    let version = version.map(|version| version.to_string());
+    let mut path = vec!["v1", "definitions", name.as_str()];
+    if let Some(version) = &version {
+        path.extend(["versions", version]);
+    }
+    path.extend(view);
+    client.get(&path).await
 }
 
 /// The name that a document gives itself.

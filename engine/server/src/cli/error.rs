@@ -94,6 +94,7 @@ impl Refused {
             "invalid-definition" => "The definition has",
             "invalid-input" => "The input has",
             "invalid-tags" => "The tags have",
+            "invalid-batch" => "No saga was started: the batch has",
             _ => return None,
         };
         match self.errors.len() {

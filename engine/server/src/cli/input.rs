@@ -20,16 +20,16 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Reads JSON that is given as itself, as `@file`, or as `-` for standard input.
-pub(super) fn json(argument: &str) -> anyhow::Result<serde_json::Value> {
+/// Reads JSON that an option gives as itself, as `@file`, or as `-` for standard input.
+pub(super) fn json(option: &str, argument: &str) -> anyhow::Result<serde_json::Value> {
     let (name, bytes) = match argument.strip_prefix('@') {
         Some(path) => (path, read(Path::new(path))?),
         None if argument == "-" => ("standard input", read(Path::new("-"))?),
-        None => ("--input", argument.as_bytes().to_vec()),
+        None => (option, argument.as_bytes().to_vec()),
     };
     serde_json::from_slice(&bytes).map_err(|error| {
         let hint = match name {
-            "--input" if !argument.trim_start().starts_with(['{', '[', '"']) => {
+            name if name == option && !argument.trim_start().starts_with(['{', '[', '"']) => {
                 format!("; a file is written `@{argument}`")
             }
             _ => String::new(),
@@ -62,16 +62,20 @@ mod tests {
 
     #[test]
     fn input_is_json_or_a_file_of_it() {
-        assert_eq!(json(r#"{"a": 1}"#).expect("JSON")["a"], 1);
-        let error = json("{a}").expect_err("no JSON").to_string();
+        assert_eq!(json("--input", r#"{"a": 1}"#).expect("JSON")["a"], 1);
+        let error = json("--input", "{a}").expect_err("no JSON").to_string();
         assert!(error.starts_with("--input is not JSON"), "{error}");
         assert!(!error.contains('@'), "{error}");
-        let error = json("hello.json").expect_err("no JSON").to_string();
+        let error = json("--input", "hello.json")
+            .expect_err("no JSON")
+            .to_string();
         assert!(
             error.ends_with("a file is written `@hello.json`"),
             "{error}"
         );
-        let error = json("@/no/such/file").expect_err("no file").to_string();
+        let error = json("--input", "@/no/such/file")
+            .expect_err("no file")
+            .to_string();
         assert!(error.starts_with("/no/such/file: "), "{error}");
     }
 }

@@ -1,211 +1,98 @@
-//! A saga's journal as lines for people, one for each thing that came to an end.
+//! A saga's journal as lines for people, one for each thing that came to an end or stands still.
 
-use std::time::Duration;
+use std::io;
 
-use wasaga_core::event::SkipReason;
-use wasaga_core::{Certainty, Event, Evidence, Failure, Metering, Record, StepPath, Timestamp};
+use wasaga_core::{Record, SagaId, StepPath};
 
-use super::output::{Output, Tone, excerpt};
+use super::output::{Output, Tone};
+use super::words::{Said, Weight, say};
+use wasaga::wire::Progress;
 
-/// Most of a result that a line shows, in characters.
-const MAX_RESULT_CHARS: usize = 60;
+/// Names of steps are padded to this at most, in characters.
+const MAX_WIDTH: usize = 32;
 
 /// Shows records as they come.
 #[derive(Debug)]
 pub(super) struct Live {
+    saga: SagaId,
     /// Steps' names are padded to this, in characters.
     width: usize,
+    progress: Option<Progress>,
 }
 
 impl Live {
     /// For a saga whose steps have these names.
-    pub(super) fn new<'a>(steps: impl IntoIterator<Item = &'a str>) -> Self {
-        let width = steps
-            .into_iter()
-            .map(|step| step.chars().count())
-            .max()
-            .unwrap_or(0);
-        Self { width }
-    }
-
-    /// Shows one record. Beginnings stand on a terminal until what they began has ended.
-    pub(super) fn show(&self, record: &Record, output: &mut Output) -> std::io::Result<()> {
-        let at = record.at;
-        match &record.event {
-            Event::ActStarted { step, attempt, .. } => {
-                output.transient(self.begun("…", step, "running", *attempt))
-            }
-            Event::CompensationStarted { step, attempt } => {
-                output.transient(self.begun("…", step, "undoing", *attempt))
-            }
-            Event::ActCompleted {
-                step,
-                attempt,
-                result,
-                metering,
-                ..
-            } => {
-                let result = match result.is_null() {
-                    true => String::new(),
-                    false => format!("  → {}", excerpt(result, MAX_RESULT_CHARS)),
-                };
-                let text = format!("done  {}  {}{result}", took(metering), nth(*attempt));
-                self.line(output, Tone::Good, "✓", step, &text)
-            }
-            Event::ActFailed {
-                step,
-                attempt,
-                failure,
-                evidence,
-                retry_at,
-                ..
-            } => {
-                let text = failed(failure, *evidence, *attempt, again(*retry_at, at));
-                let (tone, mark) = failure_mark(*retry_at);
-                self.line(output, tone, mark, step, &text)
-            }
-            Event::StepFailed { step, failure } => {
-                let text = format!("{}: {}", failure.code, failure.message);
-                self.line(output, Tone::Bad, "✗", step, &text)
-            }
-            Event::CompensationCompleted {
-                step,
-                attempt,
-                metering,
-                ..
-            } => {
-                let text = format!("undone  {}  {}", took(metering), nth(*attempt));
-                self.line(output, Tone::Notable, "↩", step, &text)
-            }
-            Event::CompensationFailed {
-                step,
-                attempt,
-                failure,
-                certainty,
-                retry_at,
-                ..
-            } => {
-                // Of an undo, the journal has no other evidence than how it ended.
-                let evidence = match certainty {
-                    Certainty::Definite => Evidence::Unchanged,
-                    Certainty::Uncertain => Evidence::Possible,
-                };
-                let text = failed(failure, evidence, *attempt, again(*retry_at, at));
-                let (tone, mark) = failure_mark(*retry_at);
-                self.line(output, tone, mark, step, &format!("not undone: {text}"))
-            }
-            Event::CompensationSkipped { step, reason } => {
-                let why = match reason {
-                    SkipReason::NoEffect => "it changed nothing",
-                    SkipReason::Definition => "its definition says so",
-                };
-                self.line(
-                    output,
-                    Tone::Faint,
-                    "·",
-                    step,
-                    &format!("needs no undo: {why}"),
-                )
-            }
-            Event::ActInterrupted { step, attempt }
-            | Event::CompensationInterrupted { step, attempt } => {
-                let text = format!("cut off by the engine's end, runs again  {}", nth(*attempt));
-                self.line(output, Tone::Notable, "↻", step, &text)
-            }
-            // Only what no step's line has said already.
-            Event::SagaFailed { error, by } if error.step.is_none() => {
-                let by = by
-                    .as_ref()
-                    .map(|by| format!(" (by {by})"))
-                    .unwrap_or_default();
-                let text = format!("✗ {}: {}{by}", error.code, error.message);
-                output.line(output.paint(Tone::Bad, text))
-            }
-            // The beginning and the end are shown by whoever follows the saga.
-            _ => Ok(()),
+    pub(super) fn new<'a>(saga: SagaId, steps: impl IntoIterator<Item = &'a str>) -> Self {
+        let widths = steps.into_iter().map(|step| step.chars().count());
+        Self {
+            saga,
+            width: widths.max().unwrap_or(0).min(MAX_WIDTH),
+            progress: None,
         }
     }
 
-    fn begun(&self, mark: &str, step: &StepPath, what: &str, attempt: u32) -> String {
-        format!(
-            "{mark} {:width$}  {what}  {}",
-            step.as_str(),
-            nth(attempt),
-            width = self.width
-        )
+    /// Learns how far the saga is.
+    pub(super) const fn reached(&mut self, progress: Progress) {
+        self.progress = Some(progress);
     }
 
-    fn line(
-        &self,
-        output: &mut Output,
-        tone: Tone,
-        mark: &str,
-        step: &StepPath,
-        text: &str,
-    ) -> std::io::Result<()> {
-        let step = format!("{:width$}", step.as_str(), width = self.width);
-        let text_tone = if tone == Tone::Good {
-            Tone::Normal
-        } else {
-            tone
+    /// Shows one record. Beginnings stand on a terminal until what they began has ended.
+    pub(super) fn show(&self, record: &Record, output: &mut Output) -> io::Result<()> {
+        let said = say(record);
+        match said.weight {
+            // The beginning and the end are shown by whoever follows the saga.
+            Weight::Frame => Ok(()),
+            Weight::Passing => {
+                let mark = said.mark;
+                let step = self.padded(said.step);
+                let progress = self.at_step();
+                output.transient(format!("{mark} {step}{}{progress}", said.text))
+            }
+            Weight::Lasting => self.line(&said, "", output),
+            Weight::Resting => self.line(&said, &self.done(), output),
+            Weight::Standing => {
+                self.line(&said, &self.done(), output)?;
+                let id = self.saga;
+                output.transient(format!("… `wasaga saga show {id}` says what to do"))
+            }
+        }
+    }
+
+    fn line(&self, said: &Said<'_>, progress: &str, output: &mut Output) -> io::Result<()> {
+        let text_tone = match said.tone {
+            Tone::Good => Tone::Normal,
+            tone => tone,
         };
         output.line(format!(
-            "{} {step}  {}",
-            output.paint(tone, mark),
-            output.paint(text_tone, text)
+            "{} {}{}{}",
+            output.paint(said.tone, said.mark),
+            self.padded(said.step),
+            output.paint(text_tone, &said.text),
+            output.paint(Tone::Faint, progress),
         ))
     }
-}
 
-fn failure_mark(retry_at: Option<Timestamp>) -> (Tone, &'static str) {
-    if retry_at.is_some() {
-        (Tone::Notable, "↻")
-    } else {
-        (Tone::Bad, "✗")
+    fn padded(&self, step: Option<&StepPath>) -> String {
+        match step {
+            Some(step) => format!("{:width$}  ", step.as_str(), width = self.width),
+            None => String::new(),
+        }
     }
-}
 
-fn failed(failure: &Failure, evidence: Evidence, attempt: u32, again: String) -> String {
-    let effect = match evidence {
-        Evidence::Unchanged => "",
-        Evidence::Possible => "  (may have had an effect)",
-    };
-    format!(
-        "{}: {}{effect}  {}{again}",
-        failure.code,
-        failure.message,
-        nth(attempt)
-    )
-}
+    /// At which step the saga is.
+    fn at_step(&self) -> String {
+        let Some(Progress { done, total }) = self.progress else {
+            return String::new();
+        };
+        let step = done.saturating_add(1).min(total);
+        format!("  step {step} of {total}")
+    }
 
-fn again(retry_at: Option<Timestamp>, now: Timestamp) -> String {
-    retry_at
-        .map(|at| format!(", again in {}", length(at.since(now))))
-        .unwrap_or_default()
-}
-
-fn nth(attempt: u32) -> String {
-    format!("attempt {attempt}")
-}
-
-fn took(metering: &Metering) -> String {
-    length(Duration::try_from_secs_f64(metering.duration_ms / 1000.0).unwrap_or_default())
-}
-
-/// A length of time, as short as it can be said.
-pub(super) fn length(duration: Duration) -> String {
-    let ms = duration.as_secs_f64() * 1000.0;
-    // What was measured in whole milliseconds shall not look finer than it is.
-    let is_finer = !duration.subsec_micros().is_multiple_of(1000);
-    if ms < 10.0 && is_finer {
-        format!("{ms:.1} ms")
-    } else if ms < 1000.0 {
-        format!("{ms:.0} ms")
-    } else if ms < 60_000.0 {
-        format!("{:.1} s", ms / 1000.0)
-    } else {
-        let seconds = duration.as_secs();
-        format!("{} min {} s", seconds / 60, seconds % 60)
+    fn done(&self) -> String {
+        let Some(Progress { done, total }) = self.progress else {
+            return String::new();
+        };
+        format!("  ({done} of {total} steps done)")
     }
 }
 
@@ -213,18 +100,18 @@ pub(super) fn length(duration: Duration) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::output::tests::plain;
+    use super::super::output::tests::{plain, terminal};
+    use super::super::words::tests::record;
     use super::*;
 
+    const SAGA: SagaId = SagaId::from_uuid(uuid::Uuid::nil());
+
     /// What is shown of a journal.
-    fn shown(records: &[Value]) -> String {
+    fn shown(events: &[Value]) -> String {
         let (mut output, written) = plain();
-        let live = Live::new(["pay", "reserve"]);
-        for (seq, record) in (1..).zip(records) {
-            let mut record = record.clone();
-            record["seq"] = json!(seq);
-            record["at"] = json!("2026-01-31T08:00:00Z");
-            let record: Record = serde_json::from_value(record).expect("a record");
+        let live = Live::new(SAGA, ["pay", "reserve"]);
+        for (seq, event) in (1..).zip(events) {
+            let record = record(seq, event.clone());
             live.show(&record, &mut output).expect("written");
         }
         written.text()
@@ -238,12 +125,16 @@ mod tests {
         json!({"kind": "permanent", "code": code, "message": "no \u{1b}carrier"})
     }
 
+    fn act_started() -> Value {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        json!({"type": "act_started", "step": "reserve", "attempt": 1, "component": "i", "version": 1, "digest": digest})
+    }
+
     #[test]
     fn a_saga_that_fails_is_shown_step_by_step_forth_and_back() {
-        let digest = format!("sha256:{}", "0".repeat(64));
         let journal = [
             json!({"type": "saga_started", "definition": "order", "version": 1, "input": {}}),
-            json!({"type": "act_started", "step": "reserve", "attempt": 1, "component": "i", "version": 1, "digest": digest}),
+            act_started(),
             json!({"type": "act_completed", "step": "reserve", "attempt": 1, "result": {"id": 5}, "metering": metering(1.23)}),
             json!({"type": "act_failed", "step": "pay", "attempt": 1, "failure": failure("busy"), "certainty": "uncertain",
                 "evidence": "possible", "retry_at": "2026-01-31T08:00:00.200Z", "metering": metering(12.0)}),
@@ -285,12 +176,37 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_time_are_short() {
-        let text = |ms| length(Duration::from_millis(ms));
-        assert_eq!(text(0), "0 ms");
-        assert_eq!(length(Duration::from_micros(1240)), "1.2 ms");
-        assert_eq!(text(250), "250 ms");
-        assert_eq!(text(2500), "2.5 s");
-        assert_eq!(text(90_000), "1 min 30 s");
+    fn a_step_that_runs_says_which_one_of_how_many_it_is() {
+        let (mut output, written) = terminal();
+        let mut live = Live::new(SAGA, ["reserve"]);
+        live.reached(Progress { done: 1, total: 4 });
+        let started = record(1, act_started());
+        live.show(&started, &mut output).expect("written");
+        assert_eq!(written.text(), "… reserve  running  attempt 1  step 2 of 4");
+    }
+
+    #[test]
+    fn a_saga_that_waits_says_how_far_it_is() {
+        let (mut output, written) = plain();
+        let mut live = Live::new(SAGA, ["pay", "nap"]);
+        live.reached(Progress { done: 1, total: 2 });
+        let sleeps =
+            json!({"type": "sleep_started", "step": "nap", "until": "2026-01-31T08:00:05Z"});
+        live.show(&record(1, sleeps), &mut output).expect("written");
+        assert_eq!(
+            written.text(),
+            "◦ nap  sleeps until 2026-01-31T08:00:05.000Z (5.0 s)  (1 of 2 steps done)\n"
+        );
+    }
+
+    #[test]
+    fn who_watches_a_saga_that_needs_somebody_is_told_how_to_learn_what_to_do() {
+        let (mut output, written) = terminal();
+        let live = Live::new(SAGA, ["pay"]);
+        let paused = json!({"type": "saga_paused", "cause": "exhausted", "step": "pay"});
+        live.show(&record(1, paused), &mut output).expect("written");
+        let text = written.text();
+        let expected = format!("‖ paused: all attempts of pay failed\n… `wasaga saga show {SAGA}`");
+        assert!(text.starts_with(&expected), "{text}");
     }
 }

@@ -1,10 +1,12 @@
 //! The command line: what can be asked, and how a command's outcome becomes an exit code.
 
+mod breaker;
 mod client;
 mod component;
 mod componentize;
 mod definition;
 mod error;
+mod events;
 mod follow;
 mod input;
 mod live;
@@ -12,6 +14,8 @@ mod output;
 mod page;
 mod saga;
 mod sse;
+mod stream;
+mod words;
 
 use std::process::ExitCode;
 
@@ -65,9 +69,14 @@ enum Command {
     /// Apply definitions and look at them
     #[command(subcommand)]
     Definition(definition::Command),
-    /// Start sagas and look at them
+    /// Start sagas, look at them, and steer them
     #[command(subcommand)]
     Saga(saga::Command),
+    /// Look at circuit breakers, and close them
+    #[command(subcommand)]
+    Breaker(breaker::Command),
+    /// Show what happens to all sagas from now on, one line an event
+    Events,
     /// Make a component of a core module that carries its component type
     Componentize(componentize::Options),
     /// Measure the engine against its own ceilings
@@ -110,6 +119,14 @@ fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<Outcome> {
             Command::Component(command) => command.run(&Client::new(&server)?, output).await,
             Command::Definition(command) => command.run(&Client::new(&server)?, output).await,
             Command::Saga(command) => command.run(&Client::new(&server)?, output).await,
+            Command::Breaker(command) => {
+                command.run(&Client::new(&server)?, output).await?;
+                Ok(Outcome::Done)
+            }
+            Command::Events => {
+                events::run(&Client::new(&server)?, output).await?;
+                Ok(Outcome::Done)
+            }
             Command::Componentize(options) => componentize::run(&options, output),
             Command::Bench(options) => {
                 bench::run(&options, output).await?;

@@ -131,6 +131,11 @@ impl Output {
         self.out.flush()
     }
 
+    /// Shows a text of several lines as it is, but for what a terminal would obey.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| self.line(one_line(line)))
+    }
+
     /// Shows what goes on at the moment: the next line takes its place. Only on a terminal.
     pub(crate) fn transient(&mut self, text: impl Display) -> io::Result<()> {
         if self.medium == Medium::Plain {
@@ -289,9 +294,9 @@ pub(crate) fn excerpt(value: &serde_json::Value, max_chars: usize) -> String {
 pub(crate) const fn status_tone(status: Status) -> Tone {
     match status {
         Status::Completed => Tone::Good,
-        Status::Stuck => Tone::Bad,
-        Status::Compensating | Status::Compensated => Tone::Notable,
-        _ => Tone::Normal,
+        Status::Stuck | Status::Abandoned => Tone::Bad,
+        Status::Paused | Status::Compensating | Status::Compensated => Tone::Notable,
+        Status::Running | Status::Waiting | Status::Confirming => Tone::Normal,
     }
 }
 
@@ -302,7 +307,7 @@ pub(crate) const fn step_tone(status: StepStatus) -> Tone {
         StepStatus::Failed | StepStatus::CompensationFailed => Tone::Bad,
         StepStatus::Compensating | StepStatus::Compensated => Tone::Notable,
         StepStatus::Pending | StepStatus::Skipped => Tone::Faint,
-        _ => Tone::Normal,
+        StepStatus::Running | StepStatus::Waiting => Tone::Normal,
     }
 }
 
@@ -354,6 +359,11 @@ pub(crate) mod tests {
     /// An output to a file or pipe, and what was written to it.
     pub(crate) fn plain() -> (Output, Written) {
         output(Medium::Plain, Colour::Off)
+    }
+
+    /// An output to a terminal without colours, and what was written to it.
+    pub(crate) fn terminal() -> (Output, Written) {
+        output(Medium::Terminal, Colour::Off)
     }
 
     #[test]

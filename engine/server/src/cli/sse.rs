@@ -8,6 +8,8 @@ const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Event {
     /// The last id that the stream has named, with this event or before it.
     pub(super) id: Option<String>,
+    /// Its type, when it says one.
+    pub(super) kind: Option<String>,
     /// Its lines of data, joined.
     pub(super) data: String,
 }
@@ -25,6 +27,7 @@ pub(super) struct Reader {
     after_cr: bool,
     seen_first_line: bool,
     id: Option<String>,
+    kind: Option<String>,
     data: Option<String>,
 }
 
@@ -62,9 +65,11 @@ impl Reader {
         };
         self.seen_first_line = true;
         if line.is_empty() {
+            let kind = self.kind.take();
             let data = self.data.take()?;
             return Some(Event {
                 id: self.id.clone(),
+                kind,
                 data,
             });
         }
@@ -79,7 +84,8 @@ impl Reader {
                 None => self.data = Some(value.to_owned()),
             },
             "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
-            // A comment (its field is empty), the event's type, a time to wait: not needed here.
+            "event" => self.kind = Some(value.to_owned()).filter(|kind| !kind.is_empty()),
+            // A comment (its field is empty), a time to wait: not needed here.
             _ => {}
         }
         None
@@ -93,6 +99,7 @@ mod tests {
     fn event(id: &str, data: &str) -> Event {
         Event {
             id: Some(id.to_owned()),
+            kind: None,
             data: data.to_owned(),
         }
     }
@@ -100,7 +107,11 @@ mod tests {
     #[test]
     fn events_come_out_whole_however_the_bytes_are_cut() {
         let stream = "\u{feff}: hello\n\nid: 1\nevent: act_started\ndata: {\"ü\": 1}\n\nid:2\r\ndata: a\r\ndata:b\r\n\r\n:\r\rdata\r\r";
-        let expected = [event("1", "{\"ü\": 1}"), event("2", "a\nb"), event("2", "")];
+        let typed = Event {
+            kind: Some("act_started".to_owned()),
+            ..event("1", "{\"ü\": 1}")
+        };
+        let expected = [typed, event("2", "a\nb"), event("2", "")];
         for size in 1..stream.len() {
             let mut reader = Reader::default();
             let events: Vec<Event> = stream

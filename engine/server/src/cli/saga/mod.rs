@@ -1,27 +1,35 @@
 //! `wasaga saga`.
 
+mod order;
+mod reply;
 mod show;
+mod start;
+mod watch;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Serialize;
-use uuid::Uuid;
 use wasaga_core::{LogLevel, LogLine, Name, SagaId, Status};
 
+use self::order::{Order, Retry, Skip};
+use self::reply::Reply;
+use self::show::Rows;
+use self::start::{Start, StartBatch};
+use self::watch::{Shows, watch};
 use super::client::{Answer, Client};
 use super::error::Outcome;
-use super::follow::follow;
 use super::input;
-use super::live::Live;
 use super::output::{Cell, Format, Output, Tone, status_tone};
 use super::page::PageOptions;
-use wasaga::wire::{CancelSaga, Page, Saga, SagaSummary, StartSaga};
+use wasaga::wire::{Page, Saga, SagaSummary};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Start a saga
     Start(Start),
+    /// Start up to 1,000 sagas at once: all of them or none
+    StartBatch(StartBatch),
     /// List sagas, the latest first
     List {
         #[command(flatten)]
@@ -29,13 +37,16 @@ pub(super) enum Command {
         #[command(flatten)]
         page: PageOptions,
     },
-    /// Show a saga and its steps
+    /// Show a saga and its steps, what it waits for, and what to do when it needs somebody
     Show {
         /// Id of the saga, as `wasaga saga list` shows it
         #[arg(value_parser = saga_id)]
         id: SagaId,
+        /// Show every step of every round of a loop, not only those that matter most
+        #[arg(long)]
+        all: bool,
     },
-    /// Show a saga's steps as they happen, from its first one, until it is over
+    /// Show a saga's steps as they happen, from its first one, until it is over or stuck
     Watch {
         /// Id of the saga, as `wasaga saga list` shows it
         #[arg(value_parser = saga_id)]
@@ -49,39 +60,30 @@ pub(super) enum Command {
         #[command(flatten)]
         page: PageOptions,
     },
-    /// Undo what a saga has done
-    Cancel {
+    /// Draw a saga and how its steps stand, as a Mermaid flowchart
+    Diagram {
         /// Id of the saga, as `wasaga saga list` shows it
         #[arg(value_parser = saga_id)]
         id: SagaId,
-        /// Why, for the journal
-        #[arg(long)]
-        reason: Option<String>,
-        /// Who asks for it, for the journal
-        #[arg(long, env = "USER", value_name = "NAME")]
-        by: Option<String>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Start {
-    /// Name of the definition
-    definition: Name,
-    /// What the saga works on: JSON, `@file`, or `-` for standard input
-    #[arg(long, default_value = "{}", value_name = "JSON")]
-    input: String,
-    /// Id of the saga, a UUID: starting it again with the same id starts it once
-    #[arg(long)]
-    id: Option<SagaId>,
-    /// A label to find it by; may be repeated
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = input::key_value)]
-    tags: Vec<(String, String)>,
-    /// Version of the definition; the latest unless given
-    #[arg(long, value_name = "N")]
-    version: Option<u32>,
-    /// Show its steps as they happen, and end when it is over: with 0 if it completed, else with 1
-    #[arg(long)]
-    wait: bool,
+    /// Undo what a saga has done
+    Cancel(Order),
+    /// Stop a saga between two calls, until it is resumed
+    Pause(Order),
+    /// Let a paused saga go on
+    Resume(Order),
+    /// Try again at once what gave up or waits for its next attempt
+    Retry(Retry),
+    /// Do without the undo or the confirmation that made a saga stuck
+    Skip(Skip),
+    /// Give up a paused or stuck saga as it is
+    Abandon(Order),
+    /// Make a saga final that waits for it
+    Commit(Order),
+    /// Undo a saga that waits to be committed
+    Reject(Order),
+    /// Reply to a step that waits for it
+    Reply(Reply),
 }
 
 /// Which sagas a list shows; serialised, the query of the request.
@@ -109,100 +111,92 @@ impl Command {
                 let saga: Saga = get(client, id).await?.json()?;
                 return watch(client, &saga, Shows::Journal, output).await;
             }
-            Self::List { filter, page } => {
-                let request = client
-                    .request(Method::GET, &["v1", "sagas"])
-                    .query(&filter)
-                    .query(&page);
-                let answer = client.send(request).await?;
-                if output.format() == Format::Json {
-                    output.line(answer.text()?)?;
-                } else {
-                    let list: Page<SagaSummary> = answer.json()?;
-                    let rows = list.items.iter().map(|saga| {
-                        [
-                            Cell::new(saga.id),
-                            Cell::new(format!("{} v{}", saga.definition, saga.version)),
-                            Cell::new(saga.status).tone(status_tone(saga.status)),
-                            Cell::new(saga.created_at),
-                            Cell::new(show::tags(&saga.tags)),
-                        ]
-                    });
-                    if list.items.is_empty() {
-                        output.note("No sagas.");
-                        return Ok(Outcome::Done);
-                    }
-                    output.table(["ID", "DEFINITION", "STATUS", "STARTED", "TAGS"], rows)?;
-                    page.note_more(list.next_cursor.as_deref(), output);
-                }
-            }
-            Self::Show { id } => {
+            Self::StartBatch(batch) => batch.run(client, output).await?,
+            Self::List { filter, page } => list(&filter, &page, client, output).await?,
+            Self::Show { id, all } => {
                 let answer = get(client, id).await?;
                 if output.format() == Format::Json {
                     output.line(answer.text()?)?;
                 } else {
-                    show::saga(&answer.json()?, output)?;
+                    let rows = if all { Rows::All } else { Rows::Some };
+                    show::saga(&answer.json()?, rows, output)?;
                 }
             }
-            Self::Logs { id, page } => {
-                let answer = client
-                    .list(&["v1", "sagas", &id.to_string(), "logs"], &page)
-                    .await?;
-                if output.format() == Format::Json {
-                    output.line(answer.text()?)?;
-                } else {
-                    let list: Page<LogLine> = answer.json()?;
-                    if list.items.is_empty() {
-                        output.note("No log lines (a call's log is written when the call ends).");
-                    }
-                    for line in &list.items {
-                        output.line(log_line(line, output))?;
-                    }
-                    page.note_more(list.next_cursor.as_deref(), output);
-                }
+            Self::Logs { id, page } => logs(id, &page, client, output).await?,
+            Self::Diagram { id } => {
+                let path = ["v1", "sagas", &id.to_string(), "diagram"];
+                output.text(client.get(&path).await?.text()?)?;
             }
-            Self::Cancel { id, reason, by } => {
-                let request = client
-                    .request(Method::POST, &["v1", "sagas", &id.to_string(), "cancel"])
-                    .json(&CancelSaga { reason, by });
-                let answer = client.send(request).await?;
-                if output.format() == Format::Json {
-                    output.line(answer.text()?)?;
-                } else {
-                    let saga: Saga = answer.json()?;
-                    output.line(format!(
-                        "{id}  {}",
-                        output.paint(status_tone(saga.status), saga.status)
-                    ))?;
-                }
-            }
+            Self::Cancel(order) => order.run("cancel", client, output).await?,
+            Self::Pause(order) => order.run("pause", client, output).await?,
+            Self::Resume(order) => order.run("resume", client, output).await?,
+            Self::Retry(retry) => retry.run(client, output).await?,
+            Self::Skip(skip) => skip.run(client, output).await?,
+            Self::Abandon(order) => order.run("abandon", client, output).await?,
+            Self::Commit(order) => order.run("commit", client, output).await?,
+            Self::Reject(order) => order.run("reject", client, output).await?,
+            Self::Reply(reply) => reply.run(client, output).await?,
         }
         Ok(Outcome::Done)
     }
 }
 
-impl Start {
-    async fn run(self, client: &Client, output: &mut Output) -> anyhow::Result<Outcome> {
-        let body = StartSaga {
-            definition: self.definition,
-            version: self.version,
-            input: input::json(&self.input)?,
-            id: Some(self.id.unwrap_or_else(|| SagaId::from_uuid(Uuid::now_v7()))),
-            tags: self.tags.into_iter().collect(),
-        };
-        let request = client.request(Method::POST, &["v1", "sagas"]).json(&body);
-        let answer = client.send(request).await?;
-        let saga: Saga = answer.json()?;
-        if self.wait {
-            return watch(client, &saga, Shows::Outcome, output).await;
-        }
-        if output.format() == Format::Json {
-            output.line(answer.text()?)?;
-        } else {
-            output.line(title(&saga, output))?;
-        }
-        Ok(Outcome::Done)
+async fn list(
+    filter: &Filter,
+    page: &PageOptions,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let request = client
+        .request(Method::GET, &["v1", "sagas"])
+        .query(filter)
+        .query(page);
+    let answer = client.send(request).await?;
+    if output.format() == Format::Json {
+        output.line(answer.text()?)?;
+        return Ok(());
     }
+    let list: Page<SagaSummary> = answer.json()?;
+    if list.items.is_empty() {
+        output.note("No sagas.");
+        return Ok(());
+    }
+    let rows = list.items.iter().map(|saga| {
+        [
+            Cell::new(saga.id),
+            Cell::new(format!("{} v{}", saga.definition, saga.version)),
+            Cell::new(saga.status).tone(status_tone(saga.status)),
+            Cell::new(saga.created_at),
+            Cell::new(show::tags(&saga.tags)),
+        ]
+    });
+    output.table(["ID", "DEFINITION", "STATUS", "STARTED", "TAGS"], rows)?;
+    page.note_more(list.next_cursor.as_deref(), output);
+    Ok(())
+}
+
+async fn logs(
+    id: SagaId,
+    page: &PageOptions,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let answer = client
+        .list(&["v1", "sagas", &id.to_string(), "logs"], page)
+        .await?;
+    if output.format() == Format::Json {
+        output.line(answer.text()?)?;
+        return Ok(());
+    }
+    let list: Page<LogLine> = answer.json()?;
+    if list.items.is_empty() {
+        output.note("No log lines (a call's log is written when the call ends).");
+    }
+    for line in &list.items {
+        output.line(log_line(line, output))?;
+    }
+    page.note_more(list.next_cursor.as_deref(), output);
+    Ok(())
 }
 
 /// Reads the id of a saga that there is.
@@ -225,45 +219,6 @@ fn label(argument: &str) -> Result<String, String> {
         return Err("a label with a colon in its key cannot be searched for".to_owned());
     }
     Ok(format!("{key}:{value}"))
-}
-
-/// What JSON a command prints of a saga that it follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shows {
-    /// Each record of the journal on a line.
-    Journal,
-    /// The saga when it is over.
-    Outcome,
-}
-
-async fn watch(
-    client: &Client,
-    saga: &Saga,
-    shows: Shows,
-    output: &mut Output,
-) -> anyhow::Result<Outcome> {
-    let live = Live::new(saga.steps.iter().map(|step| step.step.as_str()));
-    let format = output.format();
-    if format == Format::Text {
-        output.line(title(saga, output))?;
-    }
-    let show = |record: &wasaga_core::Record, text: &str, output: &mut Output| match (format, shows)
-    {
-        (Format::Text, _) => live.show(record, output),
-        (Format::Json, Shows::Journal) => output.line(text),
-        (Format::Json, Shows::Outcome) => Ok(()),
-    };
-    let (ended, answer) = follow(client, saga.id, output, show).await?;
-    match (format, shows) {
-        (Format::Text, _) => output.line(show::outcome(&ended, output))?,
-        (Format::Json, Shows::Journal) => {}
-        (Format::Json, Shows::Outcome) => output.line(answer.text()?)?,
-    }
-    Ok(if ended.status == Status::Completed {
-        Outcome::Done
-    } else {
-        Outcome::NotCompleted
-    })
 }
 
 async fn get(client: &Client, id: SagaId) -> anyhow::Result<Answer> {
@@ -299,7 +254,27 @@ fn log_line(line: &LogLine, output: &Output) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        filter: Filter,
+    }
+
+    #[test]
+    fn sagas_of_every_status_can_be_listed() {
+        for status in Status::ALL {
+            let line = Line::try_parse_from(["list", "--status", status.as_str()]);
+            let line = line.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(line.filter.status, Some(status));
+        }
+        let error = Line::try_parse_from(["list", "--status", "done"]);
+        let error = error.err().expect("no status").to_string();
+        assert!(error.contains("abandoned"), "{error}");
+    }
 
     #[test]
     fn a_label_is_searched_for_as_the_api_spells_it() {
