@@ -214,7 +214,7 @@ fn finished(number: u64, owner: OwnerId) -> Append {
         step: StepPath::root(&name("pay")),
         attempt: 1,
         result: Arc::new(serde_json::json!({ "receipt": format!("receipt_{number}") })),
-        context_patch: Some(serde_json::json!({ "paid": true })),
+        context_patch: Some(std::sync::Arc::new(serde_json::json!({ "paid": true }))),
         metering: Metering::default(),
         requests: Vec::new(),
     };
