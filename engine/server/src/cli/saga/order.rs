@@ -13,7 +13,7 @@ use wasaga::wire::{OrderSaga, RetrySaga, RetryVersion, Saga, SkipSaga};
 
 /// Which saga, and what the journal says about the order.
 #[derive(Debug, Args)]
-pub(super) struct Order {
+pub(in crate::cli) struct Order {
     /// Id of the saga, as `wasaga saga list` shows it
     #[arg(value_parser = saga_id)]
     id: SagaId,
@@ -27,7 +27,7 @@ pub(super) struct Order {
 
 /// `wasaga saga retry`.
 #[derive(Debug, Args)]
-pub(super) struct Retry {
+pub(in crate::cli) struct Retry {
     #[command(flatten)]
     order: Order,
     /// Only this step; all that gave up or wait for their next attempt unless given
@@ -40,7 +40,7 @@ pub(super) struct Retry {
 
 /// `wasaga saga skip`.
 #[derive(Debug, Args)]
-pub(super) struct Skip {
+pub(in crate::cli) struct Skip {
     #[command(flatten)]
     order: Order,
     /// Only of this step; of all that gave up unless given

@@ -11,7 +11,7 @@ use wasaga::wire::{Callback, CallbackFailure, Replied};
 
 /// What became of the work that a step asked for.
 #[derive(Debug, Args)]
-pub(super) struct Reply {
+pub(in crate::cli) struct Reply {
     /// What the step gave to whoever replies; `wasaga saga show` has it too
     #[arg(value_parser = token)]
     token: ReplyToken,

@@ -19,7 +19,7 @@ use wasaga::wire::{MAX_BATCH, Saga, StartSaga, StartSagas, StartedBy, StartedSag
 
 /// `wasaga saga start`.
 #[derive(Debug, Args)]
-pub(super) struct Start {
+pub(in crate::cli) struct Start {
     /// Name of the definition
     definition: Name,
     /// What the saga works on: JSON, `@file`, or `-` for standard input
@@ -78,7 +78,7 @@ impl Start {
 
 /// `wasaga saga start-batch`.
 #[derive(Debug, Args)]
-pub(super) struct StartBatch {
+pub(in crate::cli) struct StartBatch {
     /// The sagas, each `{"definition": …, "version": …, "input": …, "id": …, "tags": …}`: a JSON array,
     /// or one on each line; `-` is standard input
     file: PathBuf,

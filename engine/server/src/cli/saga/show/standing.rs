@@ -18,7 +18,7 @@ pub(super) fn show(saga: &Saga, rows: Rows, output: &mut Output) -> anyhow::Resu
 }
 
 /// Shows what can be done with a saga that needs somebody.
-pub(super) fn next(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
+pub(in crate::cli::saga) fn next(saga: &Saga, output: &mut Output) -> anyhow::Result<()> {
     field("next", commands(saga), output)
 }
 
