@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `wire` | what goes over HTTP, for the server and its clients alike |
 //! | `api` | the HTTP API |
+//! | `view` | a saga's state as clients see it |
+//! | `diagram` | definitions and sagas as Mermaid flowcharts |
 //! | `serve` | the command that assembles and runs a server |
 //! | `telemetry` | logs |
 
 pub mod api;
+pub mod diagram;
 pub mod serve;
 pub mod telemetry;
+mod view;
 pub mod wire;

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use wasaga_core::{Name, SagaId};
+use wasaga_core::{Name, ReplyToken, SagaId};
 
 use super::Api;
 use super::problem::{Refused, sentence};
@@ -18,7 +18,8 @@ use crate::wire::{Code, Fault};
 /// Bytes of a body that is too large which are read all the same, at least.
 const DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a path names: `{id}`, `{name}`, or `{name}` and `{version}`.
+/// What a path names: `{id}`, `{token}`, `{name}`, `{name}` and `{version}`, or `{component}` and
+/// `{action}`.
 pub(crate) struct At<T>(pub(crate) T);
 
 impl<S: Send + Sync> FromRequestParts<S> for At<SagaId> {
@@ -57,6 +58,29 @@ impl<S: Send + Sync> FromRequestParts<S> for At<(Name, u32)> {
             Refused::new(Code::InvalidVersion, detail)
         })?;
         Ok(Self((name, version)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for At<(Name, Name)> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let params = params(parts, state).await?;
+        let component = Name::new(param(&params, "component"))?;
+        let action = Name::new(param(&params, "action"))?;
+        Ok(Self((component, action)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for At<ReplyToken> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let params = params(parts, state).await?;
+        let token = param(&params, "token").parse::<ReplyToken>();
+        token
+            .map(Self)
+            .map_err(|error| Refused::new(Code::InvalidToken, sentence(&error)))
     }
 }
 
@@ -241,16 +265,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
                 message: error.inner().to_string(),
             },
         };
-        let place = if fault.pointer.is_empty() {
-            "/"
-        } else {
-            &fault.pointer
-        };
-        let detail = format!(
-            "The body is not what is expected here: {place}: {}.",
-            fault.message
-        );
-        Refused::new(Code::InvalidBody, detail).errors([fault])
+        Refused::invalid_body(fault)
     })
 }
 
@@ -443,11 +458,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn paths_name_sagas_by_uuid_and_versions_by_number() {
+    async fn paths_name_sagas_by_uuid_versions_by_number_and_replies_by_token() {
         let router: Router = Router::new()
             .route(
                 "/sagas/{id}",
                 get(|At(id): At<SagaId>| async move { id.to_string() }),
+            )
+            .route(
+                "/b/{component}/{action}",
+                get(|At((c, a)): At<(Name, Name)>| async move { format!("{c} {a}") }),
+            )
+            .route(
+                "/callbacks/{token}",
+                get(|At(token): At<ReplyToken>| async move { token.to_string() }),
             )
             .route(
                 "/c/{name}/{version}",
@@ -457,6 +480,18 @@ mod tests {
             ("/sagas/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f", 200, ""),
             ("/sagas/17", 400, "invalid-id"),
             ("/sagas/%FF", 404, "unknown-path"),
+            (
+                "/callbacks/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f.5b0e9c4e-2c1c-5d7d-8f36-0e6d3f8a1b2c",
+                200,
+                "",
+            ),
+            (
+                "/callbacks/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f",
+                400,
+                "invalid-token",
+            ),
+            ("/b/inventory/reserve", 200, ""),
+            ("/b/inventory/-", 400, "invalid-name"),
             ("/c/order/3", 200, ""),
             ("/c/order/latest", 400, "invalid-version"),
             ("/c/or%20der/3", 400, "invalid-name"),

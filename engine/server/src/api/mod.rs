@@ -2,22 +2,26 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `component/`, `definition/`, `saga/` | the handlers under `/v1` |
+//! | `component/`, `definition/`, `saga/`, `breaker`, `callback`, `feed` | the handlers under `/v1` |
 //! | `operation` | health, readiness and metrics |
 //! | `router` | which path and method leads where, and what surrounds every request |
 //! | `guard` | what surrounds every request: room, time, counts |
 //! | `origin` | where requests may come from |
 //! | `metrics` | the counts |
+//! | `stream` | streams of server-sent events |
 //! | `extract` | reading requests; what does not fit becomes a problem |
 //! | `page` | pages of lists |
 //! | `problem` | problems as responses |
 //! | `openapi` | the description of all this, made from the handlers |
 //! | `connection` | accepting connections, and ending them |
 
+mod breaker;
+mod callback;
 mod component;
 pub mod connection;
 mod definition;
 mod extract;
+mod feed;
 mod guard;
 mod metrics;
 mod openapi;
@@ -27,6 +31,7 @@ mod page;
 mod problem;
 mod router;
 mod saga;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;

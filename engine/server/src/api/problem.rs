@@ -42,6 +42,21 @@ impl Refused {
         )
     }
 
+    /// A body of JSON that is not what is expected, and where.
+    pub(crate) fn invalid_body(fault: impl Into<Fault>) -> Self {
+        let fault = fault.into();
+        let place = if fault.pointer.is_empty() {
+            "/"
+        } else {
+            &fault.pointer
+        };
+        let detail = format!(
+            "The body is not what is expected here: {place}: {}.",
+            fault.message
+        );
+        Self::new(Code::InvalidBody, detail).errors([fault])
+    }
+
     /// Adds what is wrong with a document, place by place.
     pub(crate) fn errors(mut self, errors: impl IntoIterator<Item = impl Into<Fault>>) -> Self {
         self.0.errors.extend(errors.into_iter().map(Into::into));

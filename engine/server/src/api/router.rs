@@ -16,7 +16,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::openapi::{Description, finish};
 use super::problem::Refused;
-use super::{Api, component, definition, guard, operation, origin, saga};
+use super::{Api, breaker, callback, component, definition, feed, guard, operation, origin, saga};
 use crate::wire::Code;
 
 /// Where the description is.
@@ -79,12 +79,27 @@ fn ordinary() -> OpenApiRouter<Arc<Api>> {
             definition::apply_definition
         ))
         .routes(routes!(definition::show_definition_version))
+        .routes(routes!(definition::draw_definition))
+        .routes(routes!(definition::draw_definition_version))
         .routes(routes!(definition::show_definition_schema))
         .routes(routes!(saga::list_sagas))
         .routes(routes!(saga::show_saga))
         .routes(routes!(saga::read_saga_events))
         .routes(routes!(saga::read_saga_logs))
+        .routes(routes!(saga::draw_saga))
+        .routes(routes!(saga::start_sagas))
         .routes(routes!(saga::cancel_saga))
+        .routes(routes!(saga::pause_saga))
+        .routes(routes!(saga::resume_saga))
+        .routes(routes!(saga::retry_saga))
+        .routes(routes!(saga::skip_saga))
+        .routes(routes!(saga::abandon_saga))
+        .routes(routes!(saga::commit_saga))
+        .routes(routes!(saga::reject_saga))
+        .routes(routes!(callback::reply))
+        .routes(routes!(feed::follow_events))
+        .routes(routes!(breaker::list_breakers))
+        .routes(routes!(breaker::reset_breaker))
 }
 
 /// What takes longer because the engine compiles.

@@ -2,20 +2,29 @@
 //!
 //! The server writes what clients read and the other way round, so every type here does both.
 
+pub mod breaker;
 pub mod component;
 pub mod definition;
+pub mod event;
+pub mod order;
 pub mod page;
 pub mod problem;
 pub mod saga;
 pub mod schema;
+pub mod start;
+pub mod step;
 
+pub use self::breaker::{Breaker, BreakerState};
 pub use self::component::{
     ActivateComponent, Component, ComponentDetail, ComponentVersion, UploadedComponent,
 };
 pub use self::definition::{DefinitionSummary, DefinitionVersion};
+pub use self::event::{LAGGED_EVENT, Lagged, PROGRESS_EVENT, SagaEvent};
+pub use self::order::{
+    Callback, CallbackFailure, OrderSaga, Replied, RetrySaga, RetryVersion, SkipSaga,
+};
 pub use self::page::Page;
 pub use self::problem::{Code, Fault, PROBLEM_JSON, Problem};
-pub use self::saga::{
-    CancelSaga, Compensation, CompensationStatus, Progress, Saga, SagaSummary, StartSaga, Step,
-    Waiting,
-};
+pub use self::saga::{ParentSaga, Paused, PausedBy, Progress, Saga, SagaSummary, Waiting};
+pub use self::start::{MAX_BATCH, StartSaga, StartSagas, StartedBy, StartedSaga, StartedSagas};
+pub use self::step::{ActionStep, Effort, EffortStatus, NestedStep, Node, Step};

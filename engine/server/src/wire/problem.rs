@@ -99,6 +99,8 @@ codes! {
     InvalidId = BAD_REQUEST, "The id is no UUID";
     /// A name in the path is none.
     InvalidName = BAD_REQUEST, "The name is not of the form that names have";
+    /// A token in the path is none.
+    InvalidToken = BAD_REQUEST, "The token is no reply token";
     /// A version in the path is no number.
     InvalidVersion = BAD_REQUEST, "The version is no number";
     /// A web page of another origin wants to change something.
@@ -111,12 +113,25 @@ codes! {
     UnknownDefinition = NOT_FOUND, "There is no such definition";
     /// There is no such component, or not that version of it.
     UnknownComponent = NOT_FOUND, "There is no such component";
+    /// Nothing has waited, waits or will wait for a reply with this token.
+    UnknownToken = NOT_FOUND, "Nothing waits for a reply with this token";
+    /// There is no circuit breaker of this action: none of its calls failed of late.
+    UnknownBreaker = NOT_FOUND, "There is no such circuit breaker";
     /// The path does not take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "The path does not take this method";
     /// A saga of that id exists and is another one.
     SagaExists = CONFLICT, "Another saga has this id";
     /// The saga's status does not allow it. `saga_status` is its status, `allowed` those that do.
     SagaStatus = CONFLICT, "The saga's status does not allow it";
+    /// The saga's status allows it, and something else does not.
+    SagaUnfit = CONFLICT, "The saga does not allow it as it stands";
+    /// The saga cannot turn back: its pivot is done, or runs. `pivot` is the step, `pivot_status` is
+    /// `completed` or `running`.
+    ForwardOnly = CONFLICT, "The saga only goes forward";
+    /// The step has its reply already.
+    AlreadyReplied = CONFLICT, "The reply was given already";
+    /// The step does not wait for the reply any more.
+    ReplyNotAwaited = CONFLICT, "Nobody waits for the reply any more";
     /// Somebody else changed it meanwhile. `generation` is the present one.
     Outdated = PRECONDITION_FAILED, "Somebody else changed it";
     /// The body is too large. `limit_bytes` is the most.
@@ -131,6 +146,8 @@ codes! {
     InvalidDefinition = UNPROCESSABLE_ENTITY, "The definition has faults";
     /// The input does not fit the definition's schema.
     InvalidInput = UNPROCESSABLE_ENTITY, "The input does not fit the definition";
+    /// Some sagas of a batch cannot be started; `errors` says which and why. None was started.
+    InvalidBatch = UNPROCESSABLE_ENTITY, "Some of the sagas cannot be started";
     /// The tags are too many or too long.
     InvalidTags = UNPROCESSABLE_ENTITY, "The tags are not as expected";
     /// The bytes are no component that the engine can run.

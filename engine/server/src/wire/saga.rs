@@ -6,51 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use wasaga_core::event::SkipReason;
-use wasaga_core::{
-    Digest, Failure, Metering, Name, SagaError, SagaId, Status, StepPath, StepStatus, Timestamp,
-};
+use wasaga_core::state::FailureReport;
+use wasaga_core::{Name, ReplyToken, SagaError, SagaId, Status, StepPath, Timestamp};
 
 use super::schema;
-
-/// A saga to start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StartSaga {
-    /// Name of the definition.
-    #[schema(value_type = schema::Name)]
-    pub definition: Name,
-    /// Version of the definition; the latest unless it is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u32>,
-    /// What the saga works on; has to fit the definition's `input_schema`. An empty object unless it
-    /// is given.
-    #[serde(default = "empty_object")]
-    pub input: Value,
-    /// Id of the saga to be, so that a repeated request starts it once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::SagaId>)]
-    pub id: Option<SagaId>,
-    /// Labels to find the saga by.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
-}
-
-fn empty_object() -> Value {
-    Value::Object(serde_json::Map::new())
-}
-
-/// Why a saga is cancelled.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct CancelSaga {
-    /// For people, kept in the journal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Who asks for it, kept in the journal; `api` unless it is given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-}
+use super::step::Step;
 
 /// A saga as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -102,15 +62,26 @@ pub struct Saga {
     /// The first failure, which stays.
     #[schema(value_type = Option<schema::SagaError>)]
     pub error: Option<Arc<SagaError>>,
-    /// What has to come before the saga goes on by itself.
+    /// What went wrong and what became of it, once something did.
+    #[schema(value_type = Option<schema::FailureReport>)]
+    pub failure: Option<FailureReport>,
+    /// What has to come before the saga goes on by itself; null while a call runs, and when it does
+    /// not go on by itself. Of several, the first in the order of `steps`; each step has its own.
     pub waiting: Option<Waiting>,
+    /// Why it is paused, when it is.
+    pub paused: Option<Paused>,
     /// How far it is.
     pub progress: Progress,
-    /// Its steps in the order of the definition, those that were not reached included.
+    /// What its definition has it do, in that order, what was not reached included. A loop's steps
+    /// stand there once, by name, before it starts, and then once for each round that has begun.
     pub steps: Vec<Step>,
+    /// How many more `steps` there are: beyond the first 2,000 they are left out.
+    pub steps_left_out: u64,
     /// The saga that this one is a step of.
-    #[schema(value_type = Option<schema::SagaId>)]
-    pub parent: Option<SagaId>,
+    pub parent: Option<ParentSaga>,
+    /// When it has to be done.
+    #[schema(value_type = Option<schema::Timestamp>)]
+    pub deadline: Option<Timestamp>,
     /// When it was started.
     #[schema(value_type = schema::Timestamp)]
     pub created_at: Timestamp,
@@ -119,122 +90,110 @@ pub struct Saga {
     pub updated_at: Timestamp,
 }
 
-/// What a saga waits for.
+/// The saga that a nested one is a step of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ParentSaga {
+    /// Its id.
+    #[schema(value_type = schema::SagaId)]
+    pub saga: SagaId,
+    /// Which of its steps.
+    #[schema(value_type = schema::StepPath)]
+    pub step: StepPath,
+}
+
+/// What a saga, or a step of it, waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "for", rename_all = "kebab-case")]
 pub enum Waiting {
-    /// The next attempt of a step, in either direction.
+    /// The next attempt of a step, whichever way it goes.
     Backoff {
         /// Which step.
-        #[schema(value_type = schema::Name)]
+        #[schema(value_type = schema::StepPath)]
         step: StepPath,
         /// When it starts.
         #[schema(value_type = schema::Timestamp)]
         until: Timestamp,
     },
+    /// The reply to a pending step.
+    Reply {
+        /// Which step.
+        #[schema(value_type = schema::StepPath)]
+        step: StepPath,
+        /// What `POST /v1/callbacks/{token}` has to name.
+        #[schema(value_type = schema::ReplyToken)]
+        token: ReplyToken,
+        /// What the step has for whoever replies.
+        #[schema(value_type = Value)]
+        payload: Arc<Value>,
+        /// Until when the reply has to come; absent (null) when it may take for ever.
+        #[schema(value_type = Option<schema::Timestamp>)]
+        deadline: Option<Timestamp>,
+    },
+    /// The end of a `sleep`.
+    Sleep {
+        /// Which one.
+        #[schema(value_type = schema::StepPath)]
+        step: StepPath,
+        /// When it ends.
+        #[schema(value_type = schema::Timestamp)]
+        until: Timestamp,
+    },
+    /// The end of a nested saga, or of its undo.
+    Saga {
+        /// Which step.
+        #[schema(value_type = schema::StepPath)]
+        step: StepPath,
+        /// The nested saga.
+        #[schema(value_type = schema::SagaId)]
+        saga: SagaId,
+    },
+    /// Somebody who commits or rejects the saga.
+    Commit {
+        /// When it is rejected if nobody does; absent (null) when it waits for ever.
+        #[schema(value_type = Option<schema::Timestamp>)]
+        deadline: Option<Timestamp>,
+    },
 }
 
-/// How far a saga is.
+/// Why a saga is paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Paused {
+    /// What made it stop.
+    pub cause: PausedBy,
+    /// Which step did; absent (null) when an operator did.
+    #[schema(value_type = Option<schema::StepPath>)]
+    pub step: Option<StepPath>,
+    /// Who asked for it, when somebody did.
+    pub by: Option<String>,
+    /// What for, if that was said.
+    pub reason: Option<String>,
+    /// Since when.
+    #[schema(value_type = schema::Timestamp)]
+    pub at: Timestamp,
+}
+
+/// What makes a saga stop for an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PausedBy {
+    /// Somebody asked for it.
+    Operator,
+    /// A step's retries are used up, and its definition says `"on_exhausted": "pause"`.
+    Exhausted,
+    /// A step after the pivot failed for good.
+    Pivot,
+    /// Calls of a step were running too often when the engine went down.
+    Poison,
+}
+
+/// How far a saga is, in steps, nested sagas and sleeps.
+///
+/// A loop counts those in it once before it knows its list, and then once for each round. A choice
+/// counts those of its longest branch, and then of the one that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// Steps whose act completed, undone or not.
+    /// Those that are done, undone or not.
     pub done: u32,
-    /// All steps.
+    /// All, as far as is known.
     pub total: u32,
-}
-
-/// A step of a saga.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Step {
-    /// Its name.
-    #[schema(value_type = schema::Name)]
-    pub step: StepPath,
-    /// How it stands.
-    #[schema(value_type = schema::StepStatus)]
-    pub status: StepStatus,
-    /// Attempts of its act that were started.
-    pub attempts: u32,
-    /// The component that holds its action.
-    #[schema(value_type = schema::Name)]
-    pub component: Name,
-    /// The component's version that it runs on; absent (null) until it starts.
-    pub version: Option<u32>,
-    /// Digest of that version.
-    #[schema(value_type = Option<schema::Digest>)]
-    pub digest: Option<Digest>,
-    /// What its act left, when that completed.
-    #[schema(value_type = Value)]
-    pub result: Option<Arc<Value>>,
-    /// The failure of the last attempt that failed.
-    #[schema(value_type = Option<schema::Failure>)]
-    pub error: Option<Arc<Failure>>,
-    /// When its first attempt started.
-    #[schema(value_type = Option<schema::Timestamp>)]
-    pub started_at: Option<Timestamp>,
-    /// When its act ended for good.
-    #[schema(value_type = Option<schema::Timestamp>)]
-    pub finished_at: Option<Timestamp>,
-    /// What all attempts of its act used together; of memory, the most.
-    #[schema(value_type = Option<schema::Metering>)]
-    pub metering: Option<Metering>,
-    /// How its undo stands, once one is needed or found not to be.
-    pub compensation: Option<Compensation>,
-}
-
-/// The undo of a step.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Compensation {
-    /// How it stands.
-    pub status: CompensationStatus,
-    /// Attempts that were started.
-    pub attempts: u32,
-    /// Why it was skipped, when it was: `no-effect` or `definition`.
-    #[schema(value_type = Option<String>)]
-    pub reason: Option<SkipReason>,
-    /// The failure of the last attempt that failed.
-    #[schema(value_type = Option<schema::Failure>)]
-    pub error: Option<Arc<Failure>>,
-    /// When it ended for good.
-    #[schema(value_type = Option<schema::Timestamp>)]
-    pub finished_at: Option<Timestamp>,
-    /// What all attempts used together; of memory, the most.
-    #[schema(value_type = schema::Metering)]
-    pub metering: Metering,
-}
-
-/// How the undo of a step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CompensationStatus {
-    /// An attempt runs.
-    Running,
-    /// Between attempts.
-    Waiting,
-    /// The step is undone.
-    Completed,
-    /// Given up: the saga is stuck.
-    Failed,
-    /// Not needed.
-    Skipped,
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_saga_that_is_given_no_input_works_on_an_empty_object() {
-        let read = |body: Value| {
-            serde_json::from_value::<StartSaga>(body)
-                .expect("a saga")
-                .input
-        };
-        assert_eq!(read(json!({"definition": "order"})), json!({}));
-        assert_eq!(
-            read(json!({"definition": "order", "input": null})),
-            Value::Null
-        );
-    }
 }

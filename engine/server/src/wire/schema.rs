@@ -18,10 +18,21 @@ use utoipa::ToSchema;
 #[schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$", example = "order")]
 pub struct Name(pub String);
 
+/// Where a step stands in a saga: its name, with the rounds of the loops around it; a fallback has
+/// `:fallback` behind it.
+#[derive(ToSchema)]
+#[schema(value_type = String, example = "picks[3].pick")]
+pub struct StepPath(pub String);
+
 /// Id of a saga: a UUID.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = "uuid", example = "01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f")]
 pub struct SagaId(pub String);
+
+/// What whoever replies to a pending step has to name.
+#[derive(ToSchema)]
+#[schema(value_type = String, example = "01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f.5b0e9c4e-2c1c-5d7d-8f36-0e6d3f8a1b2c")]
+pub struct ReplyToken(pub String);
 
 /// The sha256 of some bytes.
 #[derive(ToSchema)]
@@ -37,12 +48,24 @@ pub struct Timestamp(pub String);
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum SagaStatus {
+    /// Going forward.
     Running,
+    /// Going forward once a timer fires, a reply arrives, or a nested saga ends.
     Waiting,
+    /// Stopped between two calls until an operator says how to go on.
+    Paused,
+    /// Every step is done and being made final.
+    Confirming,
+    /// Undoing what was done.
     Compensating,
+    /// Over: every step is done.
     Completed,
+    /// Over: every step is undone.
     Compensated,
+    /// A compensation or a confirmation gave up: an operator has to act.
     Stuck,
+    /// Over: an operator gave it up as it was.
+    Abandoned,
 }
 
 /// How a step stands.
@@ -85,13 +108,76 @@ pub struct Failure {
 #[derive(ToSchema)]
 pub struct SagaError {
     /// The step that failed first; null when it was no step.
-    pub step: Option<Name>,
+    pub step: Option<StepPath>,
     /// Stable and machine readable.
     pub code: String,
     /// For people.
     pub message: String,
     /// Whatever else the step had to say.
     pub details: Value,
+}
+
+/// What went wrong with a saga that did not complete.
+#[derive(ToSchema)]
+pub struct FailureReport {
+    /// The first failure.
+    pub error: SagaError,
+    /// Steps that failed for good besides, in the order in which they were started.
+    pub others: Vec<StepFailure>,
+    /// What became of every step that was started, in the order in which they are undone.
+    pub compensations: Vec<Undo>,
+}
+
+/// A step that failed for good.
+#[derive(ToSchema)]
+pub struct StepFailure {
+    /// Which step.
+    pub step: StepPath,
+    /// Its last failure.
+    pub error: Failure,
+}
+
+/// What became of the undo of a step.
+#[derive(ToSchema)]
+pub struct Undo {
+    /// Which step.
+    pub step: StepPath,
+    /// What became of it.
+    pub outcome: UndoOutcome,
+    /// Attempts that were started.
+    pub attempts: u32,
+    /// Why none was needed, when none was.
+    pub reason: Option<SkipReason>,
+    /// The last failure of the undo.
+    pub error: Option<Failure>,
+}
+
+/// What became of an undo.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub enum UndoOutcome {
+    /// Not begun.
+    Open,
+    /// Running, or between two attempts.
+    Running,
+    /// The step is undone.
+    Undone,
+    /// Given up.
+    Failed,
+    /// Not needed.
+    Skipped,
+}
+
+/// Why a step needs no undo, or is not made final.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// It is proven that nothing outside changed.
+    NoEffect,
+    /// Its definition says so.
+    Definition,
+    /// An operator said so.
+    Operator,
 }
 
 /// What calls used.
@@ -162,11 +248,13 @@ pub struct Event {
     pub more: BTreeMap<String, Value>,
 }
 
-/// Which way a step went.
+/// Which of an action's functions was called.
 #[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[schema(rename_all = "kebab-case")]
 pub enum Direction {
     Act,
+    OnReply,
+    Confirm,
     Compensate,
 }
 
@@ -189,7 +277,7 @@ pub struct LogLine {
     /// When it was written.
     pub at: Timestamp,
     /// By which step.
-    pub step: Name,
+    pub step: StepPath,
     pub direction: Direction,
     /// In which attempt.
     pub attempt: u32,

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use wasaga_core::Name;
 
-use super::{summary, version};
+use super::{summary, unknown, version};
 use crate::api::Api;
 use crate::api::extract::{At, Query};
 use crate::api::page::{PageQuery, page};
 use crate::api::problem::Refused;
-use crate::wire::{Code, DefinitionSummary, DefinitionVersion, Page};
+use crate::wire::{DefinitionSummary, DefinitionVersion, Page};
 
 /// List definitions by name, the latest version of each.
 #[utoipa::path(
@@ -76,11 +76,7 @@ async fn find(
     number: Option<u32>,
 ) -> Result<Json<DefinitionVersion>, Refused> {
     let found = api.coordinator.definitions().get(name, number).await?;
-    found.map(|row| Json(version(row))).ok_or_else(|| {
-        let detail = match number {
-            Some(number) => format!("There is no version {number} of a definition `{name}`."),
-            None => format!("There is no definition `{name}`."),
-        };
-        Refused::new(Code::UnknownDefinition, detail)
-    })
+    found
+        .map(|row| Json(version(row)))
+        .ok_or_else(|| unknown(name, number))
 }

@@ -1,17 +1,21 @@
 //! Sagas.
 
-mod cancel;
+mod batch;
+mod diagram;
 mod events;
+mod follow;
 mod list;
 mod logs;
+mod order;
 mod show;
 mod start;
-mod view;
 
-pub(crate) use self::cancel::*;
+pub(crate) use self::batch::*;
+pub(crate) use self::diagram::*;
 pub(crate) use self::events::*;
 pub(crate) use self::list::*;
 pub(crate) use self::logs::*;
+pub(crate) use self::order::*;
 pub(crate) use self::show::*;
 pub(crate) use self::start::*;
 
