@@ -56,7 +56,7 @@ pub struct Options {
         default_value = "wasaga-data"
     )]
     data: PathBuf,
-/// How long sagas that ended in a status are kept, for example `completed=30d`; may be repeated.
+    /// How long sagas that ended in a status are kept, for example `completed=30d`; may be repeated.
     /// Without it they are kept for ever
     #[arg(
         long = "retain",
