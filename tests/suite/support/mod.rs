@@ -7,7 +7,7 @@ mod server;
 
 pub(crate) use self::order::{Orders, order_input};
 pub(crate) use self::process::{guest, wasaga};
-pub(crate) use self::server::Server;
+pub(crate) use self::server::{Answer, Server};
 
 use std::future::Future;
 use std::time::{Duration, Instant};
