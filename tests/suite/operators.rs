@@ -28,17 +28,32 @@ async fn a_stuck_saga_is_retried_on_the_version_that_is_active_then() {
     let report = &stuck["failure"];
     assert_eq!(report["error"]["step"], "b", "{report:#}");
     let undone = report["compensations"].as_array().expect("compensations");
-    let of_a = undone.iter().find(|undo| undo["step"] == "a").expect("of a");
-    assert_eq!((&of_a["outcome"], &of_a["error"]["code"]), (&json!("failed"), &json!("no")));
+    let of_a = undone
+        .iter()
+        .find(|undo| undo["step"] == "a")
+        .expect("of a");
+    assert_eq!(
+        (&of_a["outcome"], &of_a["error"]["code"]),
+        (&json!("failed"), &json!("no"))
+    );
 
     let refused = server.order(&id, "pause", json!({})).await;
     let problem = refused.problem(409, "saga-status");
-    assert!(problem["allowed"].as_array().is_some_and(|all| all.contains(&json!("running"))), "{problem:#}");
+    assert!(
+        problem["allowed"]
+            .as_array()
+            .is_some_and(|all| all.contains(&json!("running"))),
+        "{problem:#}"
+    );
     // `confirm` holds the same script in other bytes: another version of the component.
     let bytes = crate::support::guest("confirm");
     server.upload("script", bytes).await.expect(201);
     server
-        .order(&id, "retry", json!({"version": "active", "reason": "fixed", "by": "me"}))
+        .order(
+            &id,
+            "retry",
+            json!({"version": "active", "reason": "fixed", "by": "me"}),
+        )
         .await
         .expect(202);
     let again = eventually("it has tried again", || async {
@@ -49,13 +64,28 @@ async fn a_stuck_saga_is_retried_on_the_version_that_is_active_then() {
     .await;
     assert_eq!(again["steps"][0]["version"], 2, "{again:#}");
     let events = server.events(&id).await;
-    let order = events.iter().find(|event| event["type"] == "retry_ordered").expect("an order");
-    assert_eq!((&order["by"], &order["reason"]), (&json!("me"), &json!("fixed")));
+    let order = events
+        .iter()
+        .find(|event| event["type"] == "retry_ordered")
+        .expect("an order");
+    assert_eq!(
+        (&order["by"], &order["reason"]),
+        (&json!("me"), &json!("fixed"))
+    );
 
-    server.order(&id, "skip", json!({"reason": "undone by hand"})).await.expect(202);
+    server
+        .order(&id, "skip", json!({"reason": "undone by hand"}))
+        .await
+        .expect(202);
     let saga = server.becomes(&id, &["compensated"]).await;
-    assert_eq!(saga["steps"][0]["compensation"]["reason"], "operator", "{saga:#}");
-    server.order(&id, "abandon", json!({})).await.problem(409, "saga-status");
+    assert_eq!(
+        saga["steps"][0]["compensation"]["reason"], "operator",
+        "{saga:#}"
+    );
+    server
+        .order(&id, "abandon", json!({}))
+        .await
+        .problem(409, "saga-status");
 }
 
 #[tokio::test]
@@ -90,7 +120,10 @@ async fn a_step_that_says_so_stops_for_an_operator_when_its_retries_are_used_up(
         (saga["status"] == "paused" && saga["steps"][0]["attempts"] == 4).then_some(())
     })
     .await;
-    server.order(&id, "abandon", json!({"reason": "enough"})).await.expect(202);
+    server
+        .order(&id, "abandon", json!({"reason": "enough"}))
+        .await
+        .expect(202);
     let saga = server.saga(&id).await;
     assert_eq!(saga["status"], "abandoned", "{saga:#}");
 }
@@ -111,7 +144,12 @@ async fn after_the_pivot_a_cancel_is_refused_and_says_why() {
         .order(&id, "cancel", json!({}))
         .await
         .problem(409, "forward-only");
-    assert!(problem["detail"].as_str().is_some_and(|why| why.contains("`pay`")), "{problem:#}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|why| why.contains("`pay`")),
+        "{problem:#}"
+    );
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "completed", "{saga:#}");
     assert_eq!(saga["steps"][1]["attempts"], 4);
@@ -128,13 +166,25 @@ async fn a_saga_with_manual_commit_waits_for_the_decision() {
         let saga = server.becomes(id, &["waiting"]).await;
         assert_eq!(saga["waiting"]["for"], "commit", "{saga:#}");
     }
-    server.order(&first, "commit", json!({"by": "me"})).await.expect(202);
-    server.order(&second, "reject", json!({"reason": "no"})).await.expect(202);
+    server
+        .order(&first, "commit", json!({"by": "me"}))
+        .await
+        .expect(202);
+    server
+        .order(&second, "reject", json!({"reason": "no"}))
+        .await
+        .expect(202);
     let committed = server.settled(&first).await;
     assert_eq!(committed["status"], "completed", "{committed:#}");
-    assert_eq!(committed["steps"][0]["confirmation"]["status"], "completed", "{committed:#}");
+    assert_eq!(
+        committed["steps"][0]["confirmation"]["status"], "completed",
+        "{committed:#}"
+    );
     let rejected = server.settled(&second).await;
     assert_eq!(rejected["status"], "compensated", "{rejected:#}");
     assert_eq!(rejected["error"]["code"], "rejected");
-    server.order(&first, "commit", json!({})).await.problem(409, "saga-status");
+    server
+        .order(&first, "commit", json!({}))
+        .await
+        .problem(409, "saga-status");
 }

@@ -61,6 +61,12 @@ async fn a_server_that_ends_in_order_is_no_crash() {
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "completed", "{saga:#}");
     let events = server.events(&id).await;
-    let cut_off = events.iter().find(|event| event["type"] == "act_interrupted");
-    assert_eq!(cut_off.expect("it was cut off")["by"], "shutdown", "{events:#?}");
+    let cut_off = events
+        .iter()
+        .find(|event| event["type"] == "act_interrupted");
+    assert_eq!(
+        cut_off.expect("it was cut off")["by"],
+        "shutdown",
+        "{events:#?}"
+    );
 }

@@ -267,7 +267,10 @@ async fn a_saga_killed_while_it_waits_for_a_reply_takes_the_reply_after_the_rest
     assert_eq!(server.saga(&id).await["status"], "waiting");
     let token = waiting["waiting"]["token"].as_str().expect("a token");
     server
-        .post(&format!("/v1/callbacks/{token}"), &json!({"succeeded": "yes"}))
+        .post(
+            &format!("/v1/callbacks/{token}"),
+            &json!({"succeeded": "yes"}),
+        )
         .await
         .expect(202);
     let saga = server.settled(&id).await;
@@ -298,9 +301,17 @@ async fn a_saga_killed_while_it_sleeps_wakes_at_the_time_that_was_journaled() {
     let events = server.events(&id).await;
     assert_eq!(
         kinds(&events),
-        ["saga_started", "sleep_started", "sleep_completed", "saga_completed"]
+        [
+            "saga_started",
+            "sleep_started",
+            "sleep_completed",
+            "saga_completed"
+        ]
     );
-    assert!(events[2]["at"].as_str() >= events[1]["until"].as_str(), "{events:#?}");
+    assert!(
+        events[2]["at"].as_str() >= events[1]["until"].as_str(),
+        "{events:#?}"
+    );
 }
 
 #[tokio::test]
@@ -313,7 +324,10 @@ async fn a_saga_killed_while_it_is_paused_stays_paused_until_somebody_resumes_it
             {"step": "next", "component": "script"},
         ]}))
         .await;
-    server.order(&id, "pause", json!({"reason": "a look", "by": "me"})).await.expect(202);
+    server
+        .order(&id, "pause", json!({"reason": "a look", "by": "me"}))
+        .await
+        .expect(202);
     server.kill_and_restart();
     let paused = server.becomes(&id, &["paused"]).await;
     assert_eq!(paused["paused"]["cause"], "operator", "{paused:#}");
@@ -338,7 +352,10 @@ async fn a_saga_killed_while_it_confirms_goes_on_confirming() {
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "completed", "{saga:#}");
     let events = server.events(&id).await;
-    assert!(kinds(&events).contains(&"confirmation_interrupted"), "{events:#?}");
+    assert!(
+        kinds(&events).contains(&"confirmation_interrupted"),
+        "{events:#?}"
+    );
     let confirmed = kinds(&events)
         .iter()
         .filter(|kind| **kind == "confirmation_completed")

@@ -24,12 +24,18 @@ async fn a_second_reply_is_refused_and_changes_nothing() {
     let server = Server::start();
     server.with_guest("callback").await;
     let (id, token) = asked(&server, json!({"arguments": {"pending": 1}})).await;
-    reply(&server, &token, json!({"succeeded": {"n": 1}})).await.expect(202);
+    reply(&server, &token, json!({"succeeded": {"n": 1}}))
+        .await
+        .expect(202);
     reply(&server, &token, json!({"succeeded": {"n": 2}}))
         .await
         .problem(409, "already-replied");
     let saga = server.settled(&id).await;
-    assert_eq!(saga["steps"][0]["result"]["reply"], json!({"succeeded": {"n": 1}}), "{saga:#}");
+    assert_eq!(
+        saga["steps"][0]["result"]["reply"],
+        json!({"succeeded": {"n": 1}}),
+        "{saga:#}"
+    );
 }
 
 #[tokio::test]
@@ -61,21 +67,37 @@ async fn a_reply_that_comes_before_the_step_has_asked_is_not_lost() {
         wasaga_core::Direction::Act,
         0,
     );
-    reply(&server, &format!("{id}.{key}"), json!({"succeeded": "early"})).await.expect(202);
+    reply(
+        &server,
+        &format!("{id}.{key}"),
+        json!({"succeeded": "early"}),
+    )
+    .await
+    .expect(202);
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "completed", "{saga:#}");
-    assert_eq!(saga["steps"][0]["result"]["reply"], json!({"succeeded": "early"}), "{saga:#}");
+    assert_eq!(
+        saga["steps"][0]["result"]["reply"],
+        json!({"succeeded": "early"}),
+        "{saga:#}"
+    );
 }
 
 #[tokio::test]
 async fn a_reply_that_does_not_come_in_time_fails_the_step() {
     let server = Server::start();
     server.with_guest("callback").await;
-    let (id, token) = asked(&server, json!({"reply_timeout": "200ms", "arguments": {"pending": 1}})).await;
+    let (id, token) = asked(
+        &server,
+        json!({"reply_timeout": "200ms", "arguments": {"pending": 1}}),
+    )
+    .await;
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "compensated", "{saga:#}");
     assert_eq!(saga["error"]["code"], "reply-timeout");
-    reply(&server, &token, json!({"succeeded": 1})).await.problem(409, "reply-not-awaited");
+    reply(&server, &token, json!({"succeeded": 1}))
+        .await
+        .problem(409, "reply-not-awaited");
 }
 
 #[tokio::test]
@@ -83,11 +105,19 @@ async fn a_saga_that_is_cancelled_while_it_waits_undoes_what_it_asked_for() {
     let server = Server::start();
     server.with_guest("callback").await;
     let (id, token) = asked(&server, json!({"arguments": {"pending": 1}})).await;
-    server.order(&id, "cancel", json!({"reason": "too late"})).await.expect(202);
+    server
+        .order(&id, "cancel", json!({"reason": "too late"}))
+        .await
+        .expect(202);
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "compensated", "{saga:#}");
-    assert_eq!(saga["steps"][0]["compensation"]["status"], "completed", "{saga:#}");
-    reply(&server, &token, json!({"succeeded": 1})).await.problem(409, "reply-not-awaited");
+    assert_eq!(
+        saga["steps"][0]["compensation"]["status"], "completed",
+        "{saga:#}"
+    );
+    reply(&server, &token, json!({"succeeded": 1}))
+        .await
+        .problem(409, "reply-not-awaited");
 }
 
 #[tokio::test]
@@ -97,17 +127,32 @@ async fn what_is_no_token_and_what_is_no_reply_are_told_apart() {
     let (id, token) = asked(&server, json!({"arguments": {"pending": 1}})).await;
     let unknown = uuid::Uuid::nil();
     let yes = json!({"succeeded": 1});
-    reply(&server, "x", yes.clone()).await.problem(400, "invalid-token");
+    reply(&server, "x", yes.clone())
+        .await
+        .problem(400, "invalid-token");
     let of_nothing = format!("{id}.{unknown}");
-    reply(&server, &of_nothing, yes.clone()).await.problem(404, "unknown-token");
+    reply(&server, &of_nothing, yes.clone())
+        .await
+        .problem(404, "unknown-token");
     let of_nobody = format!("{unknown}.{unknown}");
-    reply(&server, &of_nobody, yes.clone()).await.problem(404, "unknown-saga");
-    for wrong in [json!({}), json!({"succeeded": 1, "failed": 2}), json!({"failed": {"code": 1}})] {
+    reply(&server, &of_nobody, yes.clone())
+        .await
+        .problem(404, "unknown-token");
+    for wrong in [
+        json!({}),
+        json!({"succeeded": 1, "failed": 2}),
+        json!({"failed": {"code": 1}}),
+    ] {
         let answer = reply(&server, &token, wrong.clone()).await;
-        assert!((400..500).contains(&answer.status) && answer.status != 404, "{wrong}: {answer:?}");
+        assert!(
+            (400..500).contains(&answer.status) && answer.status != 404,
+            "{wrong}: {answer:?}"
+        );
     }
     assert_eq!(server.saga(&id).await["status"], "waiting");
-    reply(&server, &token, json!({"succeeded": 1})).await.expect(202);
+    reply(&server, &token, json!({"succeeded": 1}))
+        .await
+        .expect(202);
     eventually("it is done", || async {
         (server.saga(&id).await["status"] == "completed").then_some(())
     })

@@ -13,9 +13,12 @@ fn failure(text: &str) -> Value {
 
 fn steps_by_name(saga: &Value) -> std::collections::BTreeMap<String, Value> {
     let steps = saga["steps"].as_array().expect("steps");
-    let named = steps
-        .iter()
-        .map(|step| (step["step"].as_str().expect("a name").to_owned(), step.clone()));
+    let named = steps.iter().map(|step| {
+        (
+            step["step"].as_str().expect("a name").to_owned(),
+            step.clone(),
+        )
+    });
     named.collect()
 }
 
@@ -35,14 +38,24 @@ async fn an_open_breaker_sends_steps_to_their_fallback_also_after_a_restart_unti
         assert_eq!(saga["status"], "completed", "{saga:#}");
         let steps = steps_by_name(&saga);
         assert_eq!(steps["a"]["attempts"], 1);
-        assert_eq!(steps["a:fallback"]["result"], "from the fallback", "{saga:#}");
+        assert_eq!(
+            steps["a:fallback"]["result"], "from the fallback",
+            "{saga:#}"
+        );
     }
     let breakers = server.get("/v1/breakers").await.expect(200);
     let breaker = &breakers["items"][0];
-    assert_eq!((&breaker["state"], &breaker["failures"]), (&json!("open"), &json!(2)), "{breakers:#}");
+    assert_eq!(
+        (&breaker["state"], &breaker["failures"]),
+        (&json!("open"), &json!(2)),
+        "{breakers:#}"
+    );
     let metrics = server.get("/metrics").await.expect(200);
     let line = r#"wasaga_circuit_breaker{component="script",action="primary"} 2"#;
-    assert!(metrics.as_str().is_some_and(|text| text.contains(line)), "{metrics}");
+    assert!(
+        metrics.as_str().is_some_and(|text| text.contains(line)),
+        "{metrics}"
+    );
 
     assert!(server.process.terminate());
     server.restart();
@@ -51,7 +64,10 @@ async fn an_open_breaker_sends_steps_to_their_fallback_also_after_a_restart_unti
     assert_eq!(steps["a"]["attempts"], 0, "it is not even tried: {saga:#}");
     assert_eq!(steps["a:fallback"]["status"], "completed");
 
-    server.post("/v1/breakers/script/primary/reset", &json!({})).await.expect(200);
+    server
+        .post("/v1/breakers/script/primary/reset", &json!({}))
+        .await
+        .expect(204);
     let saga = server.run("play", json!({})).await;
     assert_eq!(steps_by_name(&saga)["a"]["attempts"], 1, "{saga:#}");
 }
@@ -75,17 +91,29 @@ async fn branches_run_at_the_same_time_and_roll_back_together() {
     assert_eq!(saga["status"], "compensated", "{saga:#}");
     assert_eq!(saga["error"]["step"], "c");
     let events = server.events(&id).await;
-    let kinds: Vec<_> = events.iter().map(|event| (event["type"].as_str().unwrap(), event["step"].as_str())).collect();
+    let kinds: Vec<_> = events
+        .iter()
+        .map(|event| (event["type"].as_str().unwrap(), event["step"].as_str()))
+        .collect();
     // Both are started in one batch, before either returned.
-    assert_eq!(&kinds[1..3], [("act_started", Some("a")), ("act_started", Some("b"))]);
+    assert_eq!(
+        &kinds[1..3],
+        [("act_started", Some("a")), ("act_started", Some("b"))]
+    );
     let undone: Vec<_> = kinds
         .iter()
         .filter(|(kind, _)| *kind == "compensation_completed")
         .filter_map(|(_, step)| *step)
         .collect();
     assert_eq!(undone, ["b", "a"]);
-    let choice = events.iter().find(|event| event["type"] == "choice_made").expect("a choice");
-    assert_eq!(choice["evaluated"], json!([{"when": "context.a + context.b == 3", "value": true}]));
+    let choice = events
+        .iter()
+        .find(|event| event["type"] == "choice_made")
+        .expect("a choice");
+    assert_eq!(
+        choice["evaluated"],
+        json!([{"when": "context.a + context.b == 3", "value": true}])
+    );
 }
 
 #[tokio::test]
@@ -103,11 +131,21 @@ async fn a_loop_leaves_its_results_in_order_under_its_name() {
     let items = json!([{"name": "x", "ms": 300}, {"name": "y", "ms": 1}, {"name": "z", "ms": 100}, {"name": "w", "ms": 1}]);
     let saga = server.run("play", json!({ "items": items })).await;
     assert_eq!(saga["status"], "completed", "{saga:#}");
-    assert_eq!(steps_by_name(&saga)["pack"]["result"], json!(["x", "y", "z", "w"]));
+    assert_eq!(
+        steps_by_name(&saga)["pack"]["result"],
+        json!(["x", "y", "z", "w"])
+    );
     let nothing = server.run("play", json!({"items": []})).await;
-    assert_eq!(steps_by_name(&nothing)["pack"]["result"], json!([]), "{nothing:#}");
+    assert_eq!(
+        steps_by_name(&nothing)["pack"]["result"],
+        json!([]),
+        "{nothing:#}"
+    );
     let wrong = server.run("play", json!({"items": 7})).await;
-    assert_eq!((&wrong["status"], &wrong["error"]["code"]), (&json!("compensated"), &json!("loop-not-a-list")));
+    assert_eq!(
+        (&wrong["status"], &wrong["error"]["code"]),
+        (&json!("compensated"), &json!("loop-not-a-list"))
+    );
 }
 
 #[tokio::test]
@@ -115,7 +153,10 @@ async fn a_nested_saga_is_linked_both_ways_and_undone_with_the_one_around_it() {
     let server = Server::start();
     server.with_guest("script").await;
     server
-        .define("inner", json!({"steps": [{"step": "ship", "component": "script", "arguments": {"result": 7}}]}))
+        .define(
+            "inner",
+            json!({"steps": [{"step": "ship", "component": "script", "arguments": {"result": 7}}]}),
+        )
         .await
         .expect(201);
     let id = server
@@ -130,7 +171,10 @@ async fn a_nested_saga_is_linked_both_ways_and_undone_with_the_one_around_it() {
     let child = server.becomes(child_id, &["compensated"]).await;
     assert_eq!(child["parent"]["saga"], id.as_str(), "{child:#}");
     assert_eq!(child["input"], json!({"order": 1}));
-    assert_eq!(child["steps"][0]["compensation"]["status"], "completed", "{child:#}");
+    assert_eq!(
+        child["steps"][0]["compensation"]["status"], "completed",
+        "{child:#}"
+    );
 }
 
 #[tokio::test]
@@ -149,7 +193,11 @@ async fn a_nested_saga_that_does_not_complete_is_a_failed_step() {
         .await;
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "compensated", "{saga:#}");
-    assert_eq!((&saga["error"]["step"], &saga["error"]["code"]), (&json!("child"), &json!("no")), "{saga:#}");
+    assert_eq!(
+        (&saga["error"]["step"], &saga["error"]["code"]),
+        (&json!("child"), &json!("no")),
+        "{saga:#}"
+    );
     assert_eq!(saga["steps"][0]["compensation"]["status"], "completed");
 }
 
@@ -162,7 +210,10 @@ async fn a_definition_that_nests_itself_by_way_of_another_is_refused() {
     let refused = server.define("a", nests("b")).await;
     let problem = refused.problem(422, "invalid-definition");
     let text = problem["errors"].to_string();
-    assert!(text.contains("nests itself") && text.contains("/steps/0/saga"), "{problem:#}");
+    assert!(
+        text.contains("nests itself") && text.contains("/steps/0/saga"),
+        "{problem:#}"
+    );
 }
 
 #[tokio::test]
@@ -173,13 +224,19 @@ async fn a_deadline_turns_a_saga_that_sleeps() {
         .play(json!({"deadline": "300ms", "steps": [{"step": "a", "component": "script"}, {"sleep": "1h"}]}))
         .await;
     let saga = server.settled(&id).await;
-    assert_eq!((&saga["status"], &saga["error"]["code"]), (&json!("compensated"), &json!("deadline-exceeded")));
+    assert_eq!(
+        (&saga["status"], &saga["error"]["code"]),
+        (&json!("compensated"), &json!("deadline-exceeded"))
+    );
 }
 
 #[tokio::test]
 async fn the_same_key_starts_one_saga_and_another_body_under_it_is_a_conflict() {
     let server = Server::start();
-    server.define("play", json!({"steps": []})).await.expect(201);
+    server
+        .define("play", json!({"steps": []}))
+        .await
+        .expect(201);
     let start = |input: Value| {
         server
             .request("POST", "/v1/sagas")
@@ -200,23 +257,35 @@ async fn a_batch_starts_all_of_its_sagas_or_none() {
                           "steps": [{"step": "a", "component": "script"}]});
     server.define("play", document).await.expect(201);
     let saga = |input: Value| json!({"definition": "play", "input": input});
-    let mixed = json!({"sagas": [saga(json!({"n": 1})), saga(json!({})), {"definition": "nobody"}]});
+    let mixed =
+        json!({"sagas": [saga(json!({"n": 1})), saga(json!({})), {"definition": "nobody"}]});
     let refused = server.post("/v1/sagas/batch", &mixed).await;
     assert!((400..500).contains(&refused.status), "{refused:?}");
     let errors = refused.body["errors"].to_string();
-    assert!(errors.contains("/sagas/1/input") && errors.contains("/sagas/2"), "{errors}");
+    assert!(
+        errors.contains("/sagas/1/input") && errors.contains("/sagas/2"),
+        "{errors}"
+    );
     let list = server.get("/v1/sagas").await.expect(200);
     assert_eq!(list["items"], json!([]));
 
     let many: Vec<_> = (0..1_000).map(|n| saga(json!({ "n": n }))).collect();
-    let made = server.post("/v1/sagas/batch", &json!({ "sagas": many })).await.expect(201);
+    let made = server
+        .post("/v1/sagas/batch", &json!({ "sagas": many }))
+        .await
+        .expect(201);
     assert_eq!(made["items"].as_array().map(Vec::len), Some(1_000));
     eventually("all are done", || async {
         let metrics = server.get("/metrics").await.expect(200);
-        metrics.as_str()?.contains("wasaga_sagas{status=\"completed\"} 1000").then_some(())
+        metrics
+            .as_str()?
+            .contains("wasaga_sagas{status=\"completed\"} 1000")
+            .then_some(())
     })
     .await;
     let too_many: Vec<_> = (0..1_001).map(|n| saga(json!({ "n": n }))).collect();
-    let refused = server.post("/v1/sagas/batch", &json!({ "sagas": too_many })).await;
+    let refused = server
+        .post("/v1/sagas/batch", &json!({ "sagas": too_many }))
+        .await;
     assert!((400..500).contains(&refused.status), "{refused:?}");
 }
