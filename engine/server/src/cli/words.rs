@@ -129,10 +129,7 @@ pub(super) fn say(record: &Record) -> Said<'_> {
             evaluated,
         } => lasting(step, Tone::Normal, "·", chosen(*branch, evaluated)),
         Event::ParallelCompleted { step, results } => {
-            let text = format!(
-                "all {} are done",
-                counted(results.len(), "branch", "branches")
-            );
+            let text = format!("{} done", counted(results.len(), "branch", "branches"));
             lasting(step, Tone::Good, "✓", text)
         }
         Event::LoopStarted { step, items, .. } => {
@@ -141,7 +138,7 @@ pub(super) fn say(record: &Record) -> Said<'_> {
             lasting(step, Tone::Normal, "·", text)
         }
         Event::LoopCompleted { step, results } => {
-            let text = format!("all {} are done", counted(results.len(), "round", "rounds"));
+            let text = format!("{} done", counted(results.len(), "round", "rounds"));
             lasting(step, Tone::Good, "✓", text)
         }
         Event::ChildStarted {

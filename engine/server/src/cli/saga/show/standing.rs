@@ -1,10 +1,11 @@
 //! What a saga waits for, why it stands still, and what whoever looks at it can do.
 
-use wasaga_core::Status;
+use wasaga_core::{Status, StepPath};
 
 use super::super::super::output::{Output, excerpt};
+use super::super::super::words::reason;
 use super::{Rows, field};
-use wasaga::wire::{Paused, PausedBy, Saga, Waiting};
+use wasaga::wire::{Paused, PausedBy, Saga, Step, Waiting};
 
 /// Most of a payload that is shown, in characters.
 const MAX_PAYLOAD_CHARS: usize = 1000;
@@ -26,26 +27,23 @@ fn pause(saga: &Saga, paused: &Paused) -> Vec<String> {
     let step = paused.step.as_ref();
     let named = step.map_or("a step", |step| step.as_str());
     let why = match paused.cause {
-        PausedBy::Operator => "an operator said so".to_owned(),
-        PausedBy::Exhausted => format!("all attempts of {named} failed"),
+        PausedBy::Operator => {
+            let by = paused.by.as_deref().unwrap_or("an operator");
+            let reason = paused.reason.as_ref().map(|reason| format!(": {reason}"));
+            format!("by {by}{}", reason.unwrap_or_default())
+        }
+        PausedBy::Exhausted => format!("because all attempts of {named} failed"),
         PausedBy::Pivot => {
-            format!("{named} failed for good, and after the pivot there is no way back")
+            format!("because {named} failed for good, and after the pivot there is no way back")
         }
         PausedBy::Poison => {
-            format!("the engine went down again and again while {named} was running")
+            format!("because the engine went down again and again while {named} was running")
         }
     };
-    let mut lines = vec![format!("since {}: {why}", paused.at)];
-    let order = (paused.by.as_deref(), paused.reason.as_deref());
-    match order {
-        (Some(by), Some(reason)) => lines.push(format!("by {by}: {reason}")),
-        (Some(by), None) => lines.push(format!("by {by}")),
-        (None, Some(reason)) => lines.push(reason.to_owned()),
-        (None, None) => {}
-    }
+    let mut lines = vec![format!("since {} {why}", paused.at)];
     let failed = saga.steps.iter().find(|other| Some(&other.step) == step);
     let error = failed.and_then(|step| step.error.as_ref());
-    lines.extend(error.map(|error| format!("{}: {}", error.code, error.message)));
+    lines.extend(error.map(|error| reason(error)));
     lines
 }
 
@@ -115,7 +113,7 @@ fn commands(saga: &Saga) -> Vec<String> {
             commands.push((verb("resume"), goes_on));
             let failed = matches!(paused.cause, PausedBy::Exhausted | PausedBy::Pivot);
             if let Some(step) = paused.step.as_ref().filter(|_| failed) {
-                let active = format!("{} --step '{step}' --active-version", verb("retry"));
+                let active = format!("{} --step {} --active-version", verb("retry"), quoted(step));
                 commands.push((active, "tries it on its component's active version"));
             }
             if paused.cause != PausedBy::Pivot && saga.error.is_none() {
@@ -128,6 +126,11 @@ fn commands(saga: &Saga) -> Vec<String> {
             commands.push((verb("reject"), "undoes what was done"));
         }
         (_, _, Some(Waiting::Reply { token, .. })) => {
+            let asked = |step: &&Step| matches!(step.waiting, Some(Waiting::Reply { .. }));
+            let token = match saga.steps.iter().filter(asked).count() {
+                0 | 1 => token.to_string(),
+                _ => "TOKEN".to_owned(),
+            };
             let reply = format!("wasaga saga reply {token}");
             commands.push((format!("{reply} --succeeded JSON"), "the work is done"));
             let failed = format!("{reply} --failed CODE --message TEXT");
@@ -141,6 +144,14 @@ fn commands(saga: &Saga) -> Vec<String> {
     lines
         .map(|(command, what)| format!("{command:width$}  {what}"))
         .collect()
+}
+
+/// A step's path as a shell takes it: the rounds of loops have brackets.
+fn quoted(step: &StepPath) -> String {
+    match step.as_str().contains(['[', ':']) {
+        true => format!("'{step}'"),
+        false => step.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +198,26 @@ mod tests {
     }
 
     #[test]
+    fn of_several_replies_none_is_taken_for_the_one() {
+        let reply = |step: &str| json!({"for": "reply", "step": step, "token": TOKEN, "payload": null, "deadline": null});
+        let mut saga = waiting(&reply("reserve"));
+        saga["steps"][1]["waiting"] = reply("pay");
+        let text = shown(saga);
+        assert!(text.contains("for a reply to pay\n"), "{text}");
+        assert!(
+            text.contains("next     wasaga saga reply TOKEN --succeeded JSON"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_step_in_a_round_is_named_as_a_shell_takes_it() {
+        let paused = json!({"cause": "exhausted", "step": "picks[3].pick", "by": null, "reason": null, "at": "2026-01-31T09:00:00Z"});
+        let text = shown(json!({"status": "paused", "paused": paused, "error": null}));
+        assert!(text.contains("--step 'picks[3].pick' "), "{text}");
+    }
+
+    #[test]
     fn a_saga_says_what_else_it_waits_for() {
         let until = "2026-02-01T08:00:00Z";
         let text = shown(waiting(
@@ -226,7 +257,7 @@ mod tests {
         let text = shown(json!({"status": "paused", "paused": paused, "error": null}));
         assert!(
             text.starts_with(
-                "paused   since 2026-01-31T09:00:00.000Z: an operator said so\n         by ann: maintenance\nnext     wasaga saga resume 0197"
+                "paused   since 2026-01-31T09:00:00.000Z by ann: maintenance\nnext     wasaga saga resume 0197"
             ),
             "{text}"
         );
@@ -241,7 +272,7 @@ mod tests {
         let paused = |cause: &str| json!({"cause": cause, "step": "pay", "by": null, "reason": null, "at": "2026-01-31T09:00:00Z"});
         let text = shown(json!({"status": "paused", "paused": paused("pivot"), "error": null}));
         assert!(!text.contains("cancel"), "{text}");
-        assert!(text.contains("--step 'pay' --active-version"), "{text}");
+        assert!(text.contains("--step pay --active-version"), "{text}");
         let backward = shown(json!({"status": "paused", "paused": paused("poison")}));
         assert!(!backward.contains("cancel"), "{backward}");
         assert!(backward.contains("abandon"), "{backward}");
