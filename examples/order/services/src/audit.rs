@@ -23,7 +23,7 @@ pub(crate) struct Options {
     )]
     url: String,
     /// A number that must be in the books: NAME is a product (its available stock), a user (the
-    /// balance), or one of complete, undone, open (orders) and shipments. Repeatable.
+    /// balance), or one of complete, undone, open, confirmed (orders) and shipments. Repeatable.
     #[arg(long = "expect", value_name = "NAME=NUMBER")]
     expectations: Vec<Expectation>,
     /// Print only what is wrong.

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use accounts::Accounts;
 use amount::Amount;
-use command::{Charge, Command, Id, Reserve, Ship, Undo};
+use command::{Charge, Command, Confirm, Id, Reserve, Ship, Undo};
 use inventory::Inventory;
 use ledger::{Effect, Ledger};
 use orders::{Order, OrderView, Part, PartName, Payment, Reservation, Shipment};
@@ -54,6 +54,8 @@ pub(crate) struct Books {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Receipt {
+    /// Whether there was something to make final: `false` when it was final already.
+    Confirmed(bool),
     /// Whether there was stock to put back.
     Released(bool),
     /// Whether there was money to give back.
@@ -105,6 +107,9 @@ pub(crate) enum Refusal {
     /// An act after its undo.
     #[error("the {part} of order {order_id} was undone and cannot be made any more")]
     AlreadyUndone { order_id: Id, part: PartName },
+    /// A confirmation of nothing.
+    #[error("order {order_id} has no reservation that could be confirmed")]
+    NotReserved { order_id: Id },
     /// The ledger's bound.
     #[error(
         "the ledger is full at {max_entries} entries; POST /reset, or start with a larger --max-entries"
@@ -133,6 +138,7 @@ impl Books {
             Command::Reserve(reserve) => self.reserve(key, reserve).map(Receipt::Reserved),
             Command::Charge(charge) => self.charge(key, charge).map(Receipt::Charged),
             Command::Ship(ship) => self.ship(key, ship).map(Receipt::Shipped),
+            Command::Confirm(confirm) => self.confirm(key, confirm).map(Receipt::Confirmed),
             Command::Release(undo) => Ok(Receipt::Released(self.release(key, undo))),
             Command::Refund(undo) => Ok(Receipt::Refunded(self.refund(key, undo))),
             Command::Cancel(undo) => Ok(Receipt::Cancelled(self.cancel(key, undo))),
@@ -162,6 +168,7 @@ impl Books {
             order_id: reserve.order_id.clone(),
             product_id: reserve.product_id.clone(),
             quantity: reserve.quantity,
+            confirmed: false,
         };
         let effect = Effect::Reserved {
             reservation_id: done.reservation_id.clone(),
@@ -211,6 +218,25 @@ impl Books {
         self.ledger.append(done.order_id.clone(), key, effect);
         self.order_mut(&done.order_id).shipment = Part::Done(done.clone());
         Ok(done)
+    }
+
+    fn confirm(&mut self, key: &str, confirm: &Confirm) -> Result<bool, Refusal> {
+        let order = self.orders.get_mut(&confirm.order_id);
+        let Some(done) = order.and_then(|order| order.reservation.done_mut()) else {
+            return Err(Refusal::NotReserved {
+                order_id: confirm.order_id.clone(),
+            });
+        };
+        if done.confirmed {
+            return Ok(false);
+        }
+        self.ledger.room_for_confirmation()?;
+        done.confirmed = true;
+        let effect = Effect::Confirmed {
+            reservation_id: done.reservation_id.clone(),
+        };
+        self.ledger.append(confirm.order_id.clone(), key, effect);
+        Ok(true)
     }
 
     fn release(&mut self, key: &str, undo: &Undo) -> bool {

@@ -80,6 +80,7 @@ const fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::ShippingFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "shipping-failed"),
         Refusal::AlreadyExists { .. } => (StatusCode::CONFLICT, "already-exists"),
         Refusal::AlreadyUndone { .. } => (StatusCode::CONFLICT, "already-undone"),
+        Refusal::NotReserved { .. } => (StatusCode::CONFLICT, "not-reserved"),
         Refusal::LedgerFull { .. } => (StatusCode::INSUFFICIENT_STORAGE, "ledger-full"),
     }
 }

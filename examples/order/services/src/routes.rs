@@ -54,6 +54,10 @@ pub(crate) fn router(shop: Shop) -> Router {
             post(async |shop, Key(key), Body(body)| execute(shop, key, Command::Reserve(body))),
         )
         .route(
+            "/inventory/reservations/confirm",
+            post(async |shop, Key(key), Body(body)| execute(shop, key, Command::Confirm(body))),
+        )
+        .route(
             "/inventory/reservations/release",
             post(async |shop, Key(key), Body(body)| execute(shop, key, Command::Release(body))),
         )

@@ -71,6 +71,8 @@ fn effect(effect: &Effect) -> String {
         Effect::Shipped {
             tracking_number, ..
         } => format!("{kind} {tracking_number}"),
-        Effect::Released { .. } | Effect::Cancelled { .. } => kind.to_owned(),
+        Effect::Confirmed { .. } | Effect::Released { .. } | Effect::Cancelled { .. } => {
+            kind.to_owned()
+        }
     }
 }

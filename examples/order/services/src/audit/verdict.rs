@@ -32,12 +32,14 @@ pub(super) struct History {
     pub(super) effects: Vec<Effect>,
     /// Those that were not taken back.
     standing: BTreeMap<PartName, Effect>,
+    /// Whether the reservation that stands is final.
+    is_confirmed: bool,
 }
 
 /// Judges the books by these rules:
 ///
 /// - the ledger has no gaps;
-/// - no effect happened twice to an order, and nothing was taken back that was not there;
+/// - no effect happened twice to an order, and nothing was made final or taken back that was not there;
 /// - each order is complete or undone;
 /// - stock and balances are what the standing effects leave.
 pub(super) fn judge(statement: &Statement) -> Verdict {
@@ -68,7 +70,7 @@ pub(super) fn judge(statement: &Statement) -> Verdict {
 }
 
 /// The numbers in the books, by name: each product's available stock, each user's balance, the
-/// orders of each status, and the shipments under way.
+/// orders of each status, those whose reservation is final, and the shipments under way.
 pub(super) fn figures(statement: &Statement, verdict: &Verdict) -> BTreeMap<String, f64> {
     let stock = statement.stock.iter().map(|line| {
         let product = line.product_id.to_string();
@@ -94,6 +96,7 @@ pub(super) fn figures(statement: &Statement, verdict: &Verdict) -> BTreeMap<Stri
         .chain(balances)
         .chain(orders)
         .chain([("shipments".to_owned(), shipments)])
+        .chain([("confirmed".to_owned(), count(verdict.confirmed()))])
         .collect()
 }
 
@@ -102,6 +105,12 @@ impl Verdict {
     pub(super) fn with(&self, status: OrderStatus) -> u64 {
         let orders = self.orders.values();
         orders.filter(|order| order.status() == status).count() as u64
+    }
+
+    /// How many orders have a reservation that is final.
+    fn confirmed(&self) -> u64 {
+        let orders = self.orders.values();
+        orders.filter(|order| order.is_confirmed).count() as u64
     }
 
     fn standing(&self) -> impl Iterator<Item = &Effect> {
@@ -123,7 +132,17 @@ impl History {
         if twice {
             return Err(format!("{kind} twice"));
         }
-        if effect.is_undo() {
+        if let Effect::Confirmed { reservation_id } = effect {
+            self.is_confirmed = true;
+            match self.standing.get(&PartName::Reservation) {
+                Some(Effect::Reserved {
+                    reservation_id: id, ..
+                }) if id == reservation_id => Ok(()),
+                Some(_) => Err(format!("{kind} something else than was reserved")),
+                None => Err(format!("{kind}, but there was no reservation")),
+            }
+        } else if effect.is_undo() {
+            self.is_confirmed &= effect.part() != PartName::Reservation;
             match self.standing.remove(&effect.part()) {
                 Some(act) if takes_back(effect, &act) => Ok(()),
                 Some(act) => Err(format!("{kind} something else than was {}", act.kind())),
@@ -166,9 +185,10 @@ fn takes_back(undo: &Effect, act: &Effect) -> bool {
             tracking_number,
             user_id,
         },
-        Effect::Released { .. } | Effect::Refunded { .. } | Effect::Cancelled { .. } => {
-            return false;
-        }
+        Effect::Confirmed { .. }
+        | Effect::Released { .. }
+        | Effect::Refunded { .. }
+        | Effect::Cancelled { .. } => return false,
     };
     *undo == undone
 }
@@ -230,7 +250,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::{Statement, figures, judge};
-    use crate::books::tests::{acts, id, opening, reserve, undos};
+    use crate::books::tests::{acts, confirm, id, opening, reserve, undos};
     use crate::books::{Books, Opening, ledger::Entry};
 
     fn books() -> Books {
@@ -282,6 +302,7 @@ mod tests {
             ("undone", 1.0),
             ("open", 0.0),
             ("shipments", 1.0),
+            ("confirmed", 0.0),
         ] {
             assert_eq!(figures[name].to_bits(), f64::to_bits(figure), "{name}");
         }
@@ -334,6 +355,49 @@ mod tests {
         has_fault(
             &statement,
             "order done: released something else than was reserved",
+        );
+    }
+
+    #[test]
+    fn a_final_reservation_counts_until_it_is_released() {
+        let mut books = books();
+        books.execute("k", &confirm("done")).unwrap();
+        let confirmed = |books: &Books| {
+            let statement = statement(books);
+            let verdict = judge(&statement);
+            assert_eq!(verdict.faults, [""; 0]);
+            figures(&statement, &verdict)["confirmed"]
+        };
+        assert_eq!(confirmed(&books).to_bits(), f64::to_bits(1.0));
+        for (undo, _) in undos("done", true) {
+            books.execute("k", &undo).unwrap();
+        }
+        assert_eq!(confirmed(&books).to_bits(), f64::to_bits(0.0));
+    }
+
+    #[test]
+    fn a_confirmation_of_nothing_and_one_of_something_else_are_faults() {
+        let mut books = books();
+        books.execute("k", &confirm("done")).unwrap();
+        let mut statement = statement(&books);
+        let mut confirmed = statement.ledger.last().unwrap().clone();
+        confirmed.order_id = id("undone");
+        append(&mut statement, confirmed.clone());
+        has_fault(
+            &statement,
+            "order undone: confirmed, but there was no reservation",
+        );
+        let mut reserved = statement.ledger[0].clone();
+        reserved.order_id = id("other");
+        append(&mut statement, reserved);
+        confirmed.order_id = id("other");
+        confirmed.effect = crate::books::ledger::Effect::Confirmed {
+            reservation_id: "reservation_9".to_owned(),
+        };
+        append(&mut statement, confirmed);
+        has_fault(
+            &statement,
+            "order other: confirmed something else than was reserved",
         );
     }
 

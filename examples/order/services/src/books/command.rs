@@ -71,6 +71,12 @@ pub(crate) struct Ship {
     pub(crate) fail: Option<bool>,
 }
 
+/// Makes the reservation of an order final: nobody else is going to get the stock.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Confirm {
+    pub(crate) order_id: Id,
+}
+
 /// Undoes one part of an order, whichever the route says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Undo {
@@ -82,6 +88,8 @@ pub(crate) struct Undo {
 pub(crate) enum Command {
     /// Takes stock.
     Reserve(Reserve),
+    /// Makes a reservation final.
+    Confirm(Confirm),
     /// Puts an order's stock back.
     Release(Undo),
     /// Takes money.

@@ -42,6 +42,8 @@ pub(crate) enum Effect {
         product_id: Id,
         quantity: NonZeroU32,
     },
+    /// A reservation was made final.
+    Confirmed { reservation_id: String },
     /// The stock of a reservation was put back.
     Released {
         reservation_id: String,
@@ -83,10 +85,20 @@ impl Effect {
         )
     }
 
+    /// Whether this is an effect of its own, which can be taken back.
+    pub(crate) const fn is_act(&self) -> bool {
+        matches!(
+            self,
+            Self::Reserved { .. } | Self::Charged { .. } | Self::Shipped { .. }
+        )
+    }
+
     /// Which part of its order it is about.
     pub(crate) const fn part(&self) -> PartName {
         match self {
-            Self::Reserved { .. } | Self::Released { .. } => PartName::Reservation,
+            Self::Reserved { .. } | Self::Confirmed { .. } | Self::Released { .. } => {
+                PartName::Reservation
+            }
             Self::Charged { .. } | Self::Refunded { .. } => PartName::Payment,
             Self::Shipped { .. } | Self::Cancelled { .. } => PartName::Shipment,
         }
@@ -96,6 +108,7 @@ impl Effect {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Reserved { .. } => "reserved",
+            Self::Confirmed { .. } => "confirmed",
             Self::Released { .. } => "released",
             Self::Charged { .. } => "charged",
             Self::Refunded { .. } => "refunded",
@@ -122,7 +135,20 @@ impl Ledger {
     ///
     /// [`Refusal::LedgerFull`].
     pub(crate) fn room_for_act(&self) -> Result<(), Refusal> {
-        if self.entries.len() + self.undoable + 2 > self.max_entries {
+        self.room_for(2)
+    }
+
+    /// Refuses a confirmation for which there would be no room: it must not take the room of an undo.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::LedgerFull`].
+    pub(crate) fn room_for_confirmation(&self) -> Result<(), Refusal> {
+        self.room_for(1)
+    }
+
+    fn room_for(&self, more: usize) -> Result<(), Refusal> {
+        if self.entries.len() + self.undoable + more > self.max_entries {
             return Err(Refusal::LedgerFull {
                 max_entries: self.max_entries,
             });
@@ -139,7 +165,7 @@ impl Ledger {
     pub(crate) fn append(&mut self, order_id: Id, key: &str, effect: Effect) {
         if effect.is_undo() {
             self.undoable -= 1;
-        } else {
+        } else if effect.is_act() {
             self.undoable += 1;
         }
         self.entries.push(Entry {

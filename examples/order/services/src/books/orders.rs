@@ -16,6 +16,8 @@ pub(crate) struct Reservation {
     pub(crate) order_id: Id,
     pub(crate) product_id: Id,
     pub(crate) quantity: NonZeroU32,
+    /// Whether it was made final.
+    pub(crate) confirmed: bool,
 }
 
 /// Money that was taken for an order.
@@ -101,6 +103,14 @@ impl<T: Clone> Part<T> {
                 Some(was)
             }
             Self::Undone(_) => None,
+        }
+    }
+
+    /// The effect, when it is there.
+    pub(crate) const fn done_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Done(done) => Some(done),
+            Self::None | Self::Undone(_) => None,
         }
     }
 

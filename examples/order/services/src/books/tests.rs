@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 
 use super::amount::Amount;
-use super::command::{Charge, Command, Id, Reserve, Ship, Undo};
+use super::command::{Charge, Command, Confirm, Id, Reserve, Ship, Undo};
 use super::orders::OrderStatus;
 use super::{Books, Opening, Receipt, Refusal};
 
@@ -37,6 +37,12 @@ pub(crate) fn charge(order: &str, user: &str, amount: &str) -> Command {
         order_id: id(order),
         user_id: id(user),
         amount: serde_json::from_str(amount).unwrap(),
+    })
+}
+
+pub(crate) fn confirm(order: &str) -> Command {
+    Command::Confirm(Confirm {
+        order_id: id(order),
     })
 }
 
@@ -167,6 +173,34 @@ fn an_act_is_refused_when_the_order_has_its_effect_already() {
         );
     }
     assert_eq!(books.ledger.after(0).len(), 3);
+}
+
+#[test]
+fn a_reservation_is_made_final_once_and_can_be_released_all_the_same() {
+    let mut books = Books::open(&opening());
+    let refused = Err(Refusal::NotReserved { order_id: id("o") });
+    assert_eq!(books.execute("k", &confirm("o")), refused);
+    books.execute("k", &reserve("o", "product_1", 2)).unwrap();
+    for receipt in [Receipt::Confirmed(true), Receipt::Confirmed(false)] {
+        assert_eq!(books.execute("k", &confirm("o")), Ok(receipt));
+    }
+    let (release, receipt) = undos("o", true)[0].clone();
+    assert_eq!(books.execute("k", &release), Ok(receipt));
+    assert_eq!(available(&books, "product_1"), 100);
+    assert_eq!(books.execute("k", &confirm("o")), refused);
+    assert_eq!(kinds(&books), ["reserved", "confirmed", "released"]);
+}
+
+#[test]
+fn a_confirmation_takes_no_room_of_an_undo() {
+    let mut opening = opening();
+    opening.max_ledger_entries = 2;
+    let mut books = Books::open(&opening);
+    books.execute("k", &reserve("a", "product_1", 1)).unwrap();
+    let refused = books.execute("k", &confirm("a"));
+    assert_eq!(refused, Err(Refusal::LedgerFull { max_entries: 2 }));
+    let (release, receipt) = undos("a", true)[0].clone();
+    assert_eq!(books.execute("k", &release), Ok(receipt));
 }
 
 #[test]

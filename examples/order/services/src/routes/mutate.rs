@@ -54,7 +54,10 @@ pub(super) async fn reset(State(shop): State<Shop>) -> StatusCode {
 const fn status(receipt: &Receipt) -> StatusCode {
     match receipt {
         Receipt::Reserved(_) | Receipt::Charged(_) | Receipt::Shipped(_) => StatusCode::CREATED,
-        Receipt::Released(_) | Receipt::Refunded(_) | Receipt::Cancelled(_) => StatusCode::OK,
+        Receipt::Confirmed(_)
+        | Receipt::Released(_)
+        | Receipt::Refunded(_)
+        | Receipt::Cancelled(_) => StatusCode::OK,
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn index() -> &'static str {
      GET  /shipments     parcels under way\n\
      GET  /ledger        every effect in order; ?order_id= for one order\n\
      POST /reset         fresh books\n\
-     POST /inventory/reservations, /inventory/reservations/release\n\
+     POST /inventory/reservations, /inventory/reservations/confirm, /inventory/reservations/release\n\
      POST /payments, /payments/refund\n\
      POST /shipments, /shipments/cancel\n"
 }

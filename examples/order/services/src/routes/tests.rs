@@ -87,6 +87,18 @@ async fn an_order_goes_through_every_act() {
     assert_eq!(order["payment"]["state"], "done");
     assert_eq!(order["payment"]["payment_id"], charged.body["payment_id"]);
     let inventory = shop.get("/inventory").await.body;
+    assert_eq!(order["reservation"]["confirmed"], false);
+    let confirmed = shop
+        .post(
+            "/inventory/reservations/confirm",
+            "4",
+            json!({"order_id": "o"}),
+        )
+        .await;
+    assert_eq!(confirmed.status, StatusCode::OK);
+    assert_eq!(confirmed.body, json!({"confirmed": true}));
+    let order = shop.get("/orders/o").await.body;
+    assert_eq!(order["reservation"]["confirmed"], true);
     assert_eq!(
         inventory["items"][0],
         json!({"product_id": "product_1", "stock": 100, "available": 98, "reserved": 2})
@@ -185,6 +197,12 @@ async fn each_refusal_has_its_status_and_code() {
             422,
             "shipping-failed",
         ),
+        (
+            "/inventory/reservations/confirm",
+            json!({"order_id": "o"}),
+            409,
+            "not-reserved",
+        ),
     ] {
         let key = format!("{code} {body}");
         is_problem(&shop.post(path, &key, body).await, status, code);
@@ -198,6 +216,7 @@ async fn a_request_that_changes_something_needs_a_key() {
     let shop = Caller::new();
     for path in [
         "/inventory/reservations",
+        "/inventory/reservations/confirm",
         "/inventory/reservations/release",
         "/payments",
         "/payments/refund",
