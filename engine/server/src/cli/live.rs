@@ -2,7 +2,7 @@
 
 use std::io;
 
-use wasaga_core::{Record, SagaId, StepPath};
+use wasaga_core::{Event, Record, SagaId, StepPath};
 
 use super::output::{Output, Tone};
 use super::words::{Said, Weight, say};
@@ -45,7 +45,10 @@ impl Live {
             Weight::Passing => {
                 let mark = said.mark;
                 let step = self.padded(said.step);
-                let progress = self.at_step();
+                let progress = match record.event {
+                    Event::ActStarted { .. } | Event::OnReplyStarted { .. } => self.at_step(),
+                    _ => String::new(),
+                };
                 output.transient(format!("{mark} {step}{}{progress}", said.text))
             }
             Weight::Lasting => self.line(&said, "", output),
@@ -183,6 +186,11 @@ mod tests {
         let started = record(1, act_started());
         live.show(&started, &mut output).expect("written");
         assert_eq!(written.text(), "… reserve  running  attempt 1  step 2 of 4");
+        let (mut output, written) = terminal();
+        let undoing = json!({"type": "compensation_started", "step": "reserve", "attempt": 1});
+        live.show(&record(2, undoing), &mut output)
+            .expect("written");
+        assert_eq!(written.text(), "… reserve  undoing  attempt 1");
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl Output {
     pub(crate) fn paint(&self, tone: Tone, text: impl Display) -> String {
         let text = text.to_string();
         let text = one_line(&text);
-        if self.colour == Colour::Off || tone == Tone::Normal {
+        if self.colour == Colour::Off || tone == Tone::Normal || text.is_empty() {
             return text.into_owned();
         }
         let style = match tone {
@@ -404,6 +404,7 @@ pub(crate) mod tests {
         assert_eq!(plain.paint(Tone::Good, "done"), "done");
         let (terminal, _) = output(Medium::Terminal, Colour::On);
         assert_eq!(terminal.paint(Tone::Good, "done"), "\x1b[32mdone\x1b[0m");
+        assert_eq!(terminal.paint(Tone::Good, ""), "");
         let (no_color, _) = output(Medium::Terminal, Colour::Off);
         assert_eq!(no_color.paint(Tone::Good, "done"), "done");
     }
