@@ -16,3 +16,4 @@ mod recovery;
 mod replies;
 mod semantics;
 mod support;
+mod watching;

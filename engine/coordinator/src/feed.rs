@@ -33,6 +33,12 @@ impl Feed {
         }
     }
 
+    /// The position of the last record that was given; of the last one that was written, at first.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
     /// The next records, at least one; `None` once the engine ends.
     ///
     /// # Errors

@@ -75,6 +75,13 @@ impl Server {
         self.process = serve(&self.data, &self.options);
     }
 
+    /// Ends the process and starts another one on the same data with these options.
+    pub(crate) fn restart_with(&mut self, options: &[&str]) {
+        self.process.terminate();
+        self.options = options.iter().map(ToString::to_string).collect();
+        self.restart();
+    }
+
     pub(crate) fn kill_and_restart(&mut self) {
         self.process.kill();
         self.restart();

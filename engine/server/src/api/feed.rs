@@ -50,8 +50,9 @@ pub(crate) async fn follow_events(
 ) -> Result<Response, Refused> {
     let after = last_event_id(&headers)?;
     let feed = api.coordinator.sagas().feed(after).await?;
+    let after = feed.position();
     let events = events(feed, query.saga);
-    Ok(respond(events, after.unwrap_or(0), api.stopping.clone()).into_response())
+    Ok(respond(events, after, api.stopping.clone()).into_response())
 }
 
 fn events(feed: Feed, only: Option<SagaId>) -> impl Stream<Item = Result<Sent, axum::Error>> {

@@ -114,12 +114,7 @@ pub(super) async fn run(
 
 /// Stores finished sagas as the engine leaves them, and answers the id of one in the middle. Most are
 /// completed; one in [`RARE`] is compensated and has a tag.
-async fn fill(
-    sagas: u32,
-    scenario: &Scenario,
-    data: &Path,
-    into: &Path,
-) -> anyhow::Result<SagaId> {
+async fn fill(sagas: u32, scenario: &Scenario, data: &Path, into: &Path) -> anyhow::Result<SagaId> {
     let walked = walked(scenario, data).await?;
     let name = Name::new(SagaPath::Complete.as_str())?;
     let journal = SqliteJournal::open(into).await?;
@@ -159,19 +154,13 @@ async fn walked(scenario: &Scenario, data: &Path) -> anyhow::Result<Walked> {
         .put_blob(Digest::of(&scenario.wasm), &scenario.wasm)
         .await?;
     let blobs = wasaga_coordinator::Blobs(Arc::new(components));
-    let host = Host::new(HostConfig::new(data.join("cache")), Arc::new(blobs))
-        .context("the sandbox")?;
+    let host =
+        Host::new(HostConfig::new(data.join("cache")), Arc::new(blobs)).context("the sandbox")?;
     walk(scenario, &host).await
 }
 
 /// The journal of a saga that ended then.
-fn finished(
-    walked: &Walked,
-    name: &Name,
-    fence: Fence,
-    number: u32,
-    at: Timestamp,
-) -> Append {
+fn finished(walked: &Walked, name: &Name, fence: Fence, number: u32, at: Timestamp) -> Append {
     let records: Vec<_> = walked
         .turns
         .iter()
@@ -294,22 +283,24 @@ async fn pages(server: &Server, middle: SagaId) -> anyhow::Result<Vec<Page>> {
             cursor = next;
         }
         if let Some(after) = cursor {
-            let (deep, _) = page(&client, filter, Some(&after), &format!("{name}, page 22")).await?;
+            let (deep, _) =
+                page(&client, filter, Some(&after), &format!("{name}, page 22")).await?;
             pages.push(deep);
         }
     }
     let id = middle.to_string();
-    for path in [
-        vec!["v1", "sagas", &id],
-        vec!["v1", "sagas", &id, "events"],
-    ] {
+    for path in [vec!["v1", "sagas", &id], vec!["v1", "sagas", &id, "events"]] {
         let mut times = Vec::new();
         for _ in 0..ASKED {
             let begin = Instant::now();
             client.get(&path).await?;
             times.push(micros(begin));
         }
-        let name = if path.len() == 3 { "one saga" } else { "its events" };
+        let name = if path.len() == 3 {
+            "one saga"
+        } else {
+            "its events"
+        };
         pages.push(timed(name, 1, times)?);
     }
     Ok(pages)
@@ -358,7 +349,10 @@ async fn ask(
     query.extend(after.map(|after| ("cursor", after)));
     let request = client.request(Method::GET, &["v1", "sagas"]).query(&query);
     let answer: Value = client.send(request).await?.json()?;
-    let rows = answer["items"].as_array().context("a list has items")?.len();
+    let rows = answer["items"]
+        .as_array()
+        .context("a list has items")?
+        .len();
     Ok((rows, answer["next_cursor"].as_str().map(str::to_owned)))
 }
 

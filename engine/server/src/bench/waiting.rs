@@ -143,7 +143,11 @@ async fn start(client: &Client, count: usize) -> anyhow::Result<Vec<SagaId>> {
     let request = client.request(Method::POST, &["v1", "sagas", "batch"]);
     let answer: Value = client.send(request.json(&body)).await?.json()?;
     let items = answer["items"].as_array().context("a batch has items")?;
-    ensure!(items.len() == count, "{} of {count} sagas were started", items.len());
+    ensure!(
+        items.len() == count,
+        "{} of {count} sagas were started",
+        items.len()
+    );
     let ids = items.iter().map(|item| {
         let id = item["id"].as_str().context("a saga has an id")?;
         Ok(id.parse()?)
