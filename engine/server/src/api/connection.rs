@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::write_timeout::WriteTimeout;
+
 /// Most bytes of a request's line and headers together.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -30,6 +32,9 @@ pub struct Settings {
     /// Time for the head of a request, counted from the end of the request before it: a connection
     /// that is idle for longer is closed.
     pub header_timeout: Duration,
+    /// Time in which a client has to take something of what is sent to it: one that takes nothing for
+    /// longer is hung up on.
+    pub write_timeout: Duration,
 }
 
 /// Serves `router` until `stopping` is cancelled. Then lets requests that are being worked on
@@ -65,6 +70,7 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
+        let stream = WriteTimeout::new(stream, settings.write_timeout);
         let connection =
             graceful.watch(builder.serve_connection(TokioIo::new(stream), service.clone()));
         tokio::spawn(async move {
@@ -112,6 +118,8 @@ mod tests {
 
     use super::*;
 
+    const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+
     struct Server {
         address: std::net::SocketAddr,
         stopping: CancellationToken,
@@ -125,6 +133,7 @@ mod tests {
         let settings = Settings {
             max_connections,
             header_timeout,
+            write_timeout: WRITE_TIMEOUT,
         };
         let ended = tokio::spawn(serve(listener, router, settings, stopping.clone()));
         Server {
@@ -222,5 +231,29 @@ mod tests {
         assert!(futures::poll!(asked.as_mut()).is_pending());
         drop(first);
         asked.await;
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_hung_up_on() {
+        let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(Some(held)));
+        let endless = get(move || {
+            let held = held.lock().expect("a lock").take();
+            let pieces = futures::stream::repeat_with(move || {
+                let _ = &held;
+                Ok::<_, io::Error>(vec![0; 64 * 1024])
+            });
+            async { axum::body::Body::from_stream(pieces) }
+        });
+        let router = Router::new().route("/", endless);
+        let server = server(router, 8, Duration::from_secs(60)).await;
+        let mut stream = TcpStream::connect(server.address)
+            .await
+            .expect("a connection");
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .expect("a connection");
+        dropped.await.expect_err("the body is dropped");
     }
 }

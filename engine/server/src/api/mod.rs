@@ -14,6 +14,7 @@
 //! | `problem` | problems as responses |
 //! | `openapi` | the description of all this, made from the handlers |
 //! | `connection` | accepting connections, and ending them |
+//! | `write_timeout` | hanging up on who does not read |
 
 mod breaker;
 mod callback;
@@ -32,6 +33,7 @@ mod problem;
 mod router;
 mod saga;
 mod stream;
+mod write_timeout;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,8 @@ use tokio_util::sync::CancellationToken;
 use wasaga_coordinator::Coordinator;
 
 pub use self::origin::{AllowedHost, AllowedHostError};
+#[cfg(test)]
+pub(crate) use self::router::description;
 pub use self::router::router;
 
 /// Most items of one page of a list.

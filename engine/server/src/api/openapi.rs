@@ -113,7 +113,9 @@ fn add(operation: &mut Operation, problems: &[(&str, &str)]) {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use wasaga_core::event::SkipReason;
     use wasaga_core::schema::Schema;
+    use wasaga_core::state::UndoOutcome;
     use wasaga_core::{
         Digest, Direction, Failure, FailureKind, Limits, LogLevel, LogLine, Metering, Name, Policy,
         SagaError, SagaId, Status, StepPath, StepStatus, Timestamp,
@@ -315,10 +317,35 @@ mod tests {
         }
         for status in [
             StepStatus::Pending,
+            StepStatus::Running,
+            StepStatus::Waiting,
+            StepStatus::Completed,
+            StepStatus::Failed,
+            StepStatus::Compensating,
+            StepStatus::Compensated,
             StepStatus::CompensationFailed,
             StepStatus::Skipped,
         ] {
             check(&document, "StepStatus", &json(status));
+        }
+        for direction in Direction::ALL {
+            check(&document, "Direction", &json(direction));
+        }
+        for reason in [
+            SkipReason::NoEffect,
+            SkipReason::Definition,
+            SkipReason::Operator,
+        ] {
+            check(&document, "SkipReason", &json(reason));
+        }
+        for outcome in [
+            UndoOutcome::Open,
+            UndoOutcome::Running,
+            UndoOutcome::Undone,
+            UndoOutcome::Failed,
+            UndoOutcome::Skipped,
+        ] {
+            check(&document, "UndoOutcome", &json(outcome));
         }
     }
 

@@ -72,6 +72,10 @@ pub(super) struct RequestOptions {
     /// Time for the head of a request; connections that are idle for longer are closed
     #[arg(long, env = "WASAGA_HEADER_TIMEOUT", value_name = "TIME", default_value = "60s", value_parser = duration)]
     header_timeout: Duration,
+    /// Time in which a client has to take something of what is sent to it; connections of clients that
+    /// take nothing for longer are closed
+    #[arg(long, env = "WASAGA_WRITE_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    write_timeout: Duration,
     /// Time for a request
     #[arg(long, env = "WASAGA_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
     request_timeout: Duration,
@@ -100,6 +104,7 @@ impl RequestOptions {
         connection::Settings {
             max_connections: self.max_connections as usize,
             header_timeout: self.header_timeout,
+            write_timeout: self.write_timeout,
         }
     }
 

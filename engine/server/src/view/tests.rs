@@ -1,4 +1,7 @@
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
+use wasaga_core::schema::Schema;
 use wasaga_core::{Definition, Name, Record, ReplyToken, SagaId};
 
 use super::*;
@@ -47,8 +50,21 @@ fn saga(events: &[Value]) -> Value {
     saga_of(&steps, events)
 }
 
+/// A saga as clients get it, which is as the API's description says.
 fn json(saga: &Saga) -> Value {
-    serde_json::to_value(saga).expect("JSON")
+    static DESCRIPTION: LazyLock<(Schema, Value)> = LazyLock::new(|| {
+        let document = serde_json::to_value(crate::api::description()).expect("JSON");
+        let schema =
+            json!({ "$ref": "#/components/schemas/Saga", "components": document["components"] });
+        let schema = Schema::compile(&schema).expect("a JSON Schema");
+        (schema, document["components"]["schemas"]["Saga"].clone())
+    });
+    let json = serde_json::to_value(saga).expect("JSON");
+    assert_eq!(DESCRIPTION.0.check(&json), Ok(()), "{json:#}");
+    for field in json.as_object().expect("an object").keys() {
+        assert!(DESCRIPTION.1["properties"].get(field).is_some(), "{field}");
+    }
+    json
 }
 
 /// The entry of a step.
