@@ -371,6 +371,8 @@ impl State {
                     version: *version,
                     input: Arc::clone(input),
                 });
+                // A child before this one undid itself, or an operator has taken it over.
+                state.evidence = Evidence::Unchanged;
                 state.act = Act::Running;
                 state.attempts = *attempt;
             }

@@ -199,9 +199,11 @@ impl State {
         if self.pause.is_some() {
             return None;
         }
-        // Steps are made final, and undone, one after the other: only the first one waits.
+        // Steps are made final, and undone, one after the other: only the first one waits, and not
+        // even that while another is at it.
         let first = match self.phase {
             Phase::Forward => return self.forward_wake_at(),
+            Phase::Confirming | Phase::Backward if self.is_at_it() => None,
             Phase::Confirming => {
                 let mut efforts = self.steps.iter().map(|step| step.confirmation.progress);
                 efforts.find(|progress| progress.is_busy())
@@ -214,6 +216,14 @@ impl State {
             Phase::Completed | Phase::Compensated | Phase::Stuck(_) | Phase::Abandoned => None,
         };
         first?.backoff_until()
+    }
+
+    /// Whether something runs that the rest of the way waits for.
+    fn is_at_it(&self) -> bool {
+        self.steps.iter().any(|step| {
+            let efforts = [step.confirmation.progress, step.compensation.progress];
+            step.act == Act::Running || efforts.contains(&Progress::Running)
+        })
     }
 
     fn forward_wake_at(&self) -> Option<Timestamp> {

@@ -35,9 +35,13 @@ pub(super) fn is_ready(state: &State, now: Timestamp) -> bool {
 
 /// What follows by itself for a saga that goes backward.
 fn next(state: &State, now: Timestamp) -> Option<Event> {
-    if state.steps.iter().any(|step| step.act == Act::Running) {
-        // Calls that were on their way when the saga turned are let finish, and nested sagas undo
-        // themselves first.
+    // Calls that were on their way when the saga turned are let finish, and nested sagas undo
+    // themselves first. Then one step after the other is undone, also when an operator has one
+    // tried again while another is at it.
+    let is_busy = |step: &StepState| {
+        step.act == Act::Running || step.compensation.progress == Progress::Running
+    };
+    if state.steps.iter().any(|step| is_busy(step)) {
         return None;
     }
     let mut gave_up = false;

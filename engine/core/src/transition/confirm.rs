@@ -3,40 +3,45 @@
 
 use super::Turn;
 use crate::event::Event;
-use crate::state::{FoldError, Progress};
+use crate::state::{FoldError, Progress, State, StepState};
 use crate::time::Timestamp;
 
 impl Turn {
     pub(super) fn confirm(&mut self) -> Result<(), FoldError> {
-        let mut gave_up = false;
-        for step in &self.state.steps {
-            match step.confirmation.progress {
-                Progress::None | Progress::Completed | Progress::Skipped(_) => {}
-                Progress::Failed => gave_up = true,
-                Progress::Running => return Ok(()),
-                Progress::Backoff { until } if until > self.now => return Ok(()),
-                Progress::Backoff { .. } => {
-                    let (step, attempt) = (step.path.clone(), step.confirmation.attempts + 1);
-                    return self.emit(Event::ConfirmationStarted { step, attempt });
-                }
-            }
+        match next(&self.state, self.now) {
+            Some(event) => self.emit(event),
+            None => Ok(()),
         }
-        self.emit(if gave_up {
-            Event::SagaStuck
-        } else {
-            Event::SagaCompleted
-        })
     }
 }
 
 /// Whether a confirmation could be started, or all are over.
-pub(super) fn is_ready(state: &crate::State, now: Timestamp) -> bool {
-    !state
-        .steps
-        .iter()
-        .any(|step| match step.confirmation.progress {
-            Progress::Running => true,
-            Progress::Backoff { until } => until > now,
-            _ => false,
-        })
+pub(super) fn is_ready(state: &State, now: Timestamp) -> bool {
+    next(state, now).is_some()
+}
+
+/// What follows by itself for a saga that is being made final.
+fn next(state: &State, now: Timestamp) -> Option<Event> {
+    let is_busy = |step: &StepState| step.confirmation.progress == Progress::Running;
+    if state.steps.iter().any(|step| is_busy(step)) {
+        return None;
+    }
+    let mut gave_up = false;
+    for step in &state.steps {
+        match step.confirmation.progress {
+            Progress::None | Progress::Completed | Progress::Skipped(_) => {}
+            Progress::Failed => gave_up = true,
+            Progress::Running => return None,
+            Progress::Backoff { until } if until > now => return None,
+            Progress::Backoff { .. } => {
+                let (step, attempt) = (step.path.clone(), step.confirmation.attempts + 1);
+                return Some(Event::ConfirmationStarted { step, attempt });
+            }
+        }
+    }
+    Some(if gave_up {
+        Event::SagaStuck
+    } else {
+        Event::SagaCompleted
+    })
 }

@@ -23,7 +23,7 @@ const MAX_PREFIXES: usize = 12;
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 400,
+        cases: 2_000,
         max_shrink_iters: 4_000,
         // What fails is printed whole: no file is needed to see it again.
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
@@ -33,7 +33,7 @@ proptest! {
     #[test]
     fn sagas_settle_in_a_status_that_their_journals_explain(
         documents in documents(),
-        fates in prop::collection::vec(fate(), 1..90),
+        fates in prop::collection::vec(fate(), 1..160),
     ) {
         let mut together = Together::of(documents);
         together.play(fates);
@@ -42,6 +42,7 @@ proptest! {
             check_every_state(play);
             let story = Story::of(&play.state.definition, &play.journal);
             story.explains(&play.state.definition, &play.state);
+            story.explains_context(&play.state);
             children_are_as_their_parent_says(&together, play, &story);
         }
         every_prefix_can_go_on(&together.sagas[&together.root]);

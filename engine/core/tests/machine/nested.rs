@@ -32,7 +32,7 @@ fn begun() -> Play {
 /// Parent and child, the child begun.
 fn both() -> (Play, Play) {
     let parent = begun();
-    let child = Play::of_order(&inner(), &parent.child_order(), parent.now);
+    let child = Play::of_order(&inner(), &parent.child_order(), &parent);
     (parent, child)
 }
 
@@ -255,6 +255,27 @@ fn a_child_after_the_pivot_that_failed_is_tried_again_with_a_new_saga() {
 }
 
 #[test]
+fn a_child_that_follows_an_abandoned_one_is_looked_at_alone() {
+    let mut play = Play::of(json!({"steps": [{"parallel": [
+        [{"step": "a", "component": "c", "on_exhausted": "pause", "retry": {"max_attempts": 1}}],
+        [{"step": "ship", "saga": "shipping"}],
+    ]}]}));
+    play.fails("a", "retryable", Evidence::Unchanged);
+    play.child_ends("ship", ChildEnd::Abandoned);
+    play.retry().expect("it is paused");
+    assert_eq!(
+        play.told(),
+        "retry_ordered, act_started a, child_started ship"
+    );
+    play.child_ends("ship", ChildEnd::Compensated { error: None });
+    play.completes("a");
+    assert_eq!(
+        play.told(),
+        "act_completed a, compensation_skipped ship, compensation_started a"
+    );
+}
+
+#[test]
 fn a_child_that_is_a_pivot_binds_its_parent_while_it_runs() {
     let mut play =
         Play::of(json!({"steps": [{"step": "ship", "saga": "shipping", "pivot": true}]}));
@@ -268,7 +289,7 @@ fn a_child_whose_pivot_is_done_refuses_to_be_undone() {
     let parent = begun();
     let inner = json!({"steps": [
         {"step": "x", "component": "c", "pivot": true}, {"step": "y", "component": "c"}]});
-    let mut child = Play::of_order(&inner, &parent.child_order(), parent.now);
+    let mut child = Play::of_order(&inner, &parent.child_order(), &parent);
     for step in ["x", "y"] {
         let refused = child.give(Input::Undo).expect_err("it only goes forward");
         assert!(

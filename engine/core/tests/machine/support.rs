@@ -114,18 +114,25 @@ impl Play {
     pub(crate) fn with_input(document: Value, input: Value) -> Self {
         let id = SagaId::from_parts(1, &[3; 10]);
         let now = Timestamp::from_unix_ms(1_000_000);
-        Self::start(&definition(&document), id, input, None, now)
+        let outside = Outside {
+            version: 1,
+            broken: BTreeSet::new(),
+        };
+        Self::start(&definition(&document), id, input, None, now, outside)
     }
 
-    /// The nested saga that an order is about.
-    pub(crate) fn of_order(document: &Value, order: &ChildOrder, now: Timestamp) -> Self {
+    /// The nested saga that an order of its parent is about.
+    pub(crate) fn of_order(document: &Value, order: &ChildOrder, parent: &Self) -> Self {
         let (id, input) = (order.child.id, Value::clone(&order.child.input));
+        let around = Some(order.parent.clone());
+        let outside = parent.outside.clone();
         Self::start(
             &definition(document),
             id,
             input,
-            Some(order.parent.clone()),
-            now,
+            around,
+            parent.now,
+            outside,
         )
     }
 
@@ -135,11 +142,8 @@ impl Play {
         input: Value,
         parent: Option<Parent>,
         now: Timestamp,
+        outside: Outside,
     ) -> Self {
-        let outside = Outside {
-            version: 1,
-            broken: BTreeSet::new(),
-        };
         let bounds = Bounds::default();
         let env = Env {
             now,

@@ -167,7 +167,7 @@ fn a_saga_that_waits_is_due_when_its_wait_is_over() {
 fn a_saga_is_due_for_its_parent_and_not_for_its_child() {
     let mut parent = Play::of(json!({"steps": [{"step": "ship", "saga": "shipping"}]}));
     assert_eq!(due_in(&parent), None, "the child tells by itself");
-    let child = Play::of_order(&json!({"steps": []}), &parent.child_order(), parent.now);
+    let child = Play::of_order(&json!({"steps": []}), &parent.child_order(), &parent);
     assert_eq!(due_in(&child), Some(0), "its parent has to be told");
     parent.child_ends("ship", ChildEnd::Compensated { error: None });
     assert_eq!(due_in(&parent), None, "it is over");

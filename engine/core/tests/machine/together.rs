@@ -68,9 +68,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     use FailureKind::{Permanent, Retryable};
     let fails = |kind, certainty, code| Just(Outcome::Fails(kind, certainty, code));
     prop_oneof![
-        6 => Just(Outcome::Completes(Patch::None)),
-        6 => Just(Outcome::Completes(Patch::Own)),
-        1 => Just(Outcome::Completes(Patch::Shared)),
+        8 => Just(Outcome::Completes(Patch::None)),
+        12 => Just(Outcome::Completes(Patch::Own)),
+        3 => Just(Outcome::Completes(Patch::Shared)),
         3 => Just(Outcome::Pends),
         3 => fails(Retryable, Definite, "busy"),
         1 => fails(Retryable, Uncertain, "timeout"),
@@ -83,7 +83,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 pub(crate) fn fate() -> impl Strategy<Value = Fate> {
     let evidence = prop::sample::select(vec![Evidence::Unchanged, Evidence::Possible]);
     let what = prop_oneof![
-        24 => (outcome(), evidence).prop_map(|(outcome, evidence)| What::Returns(outcome, evidence)),
+        30 => (outcome(), evidence).prop_map(|(outcome, evidence)| What::Returns(outcome, evidence)),
         8 => Just(What::Speaks),
         4 => Just(What::Passes),
         2 => Just(What::Crashes),
@@ -92,7 +92,7 @@ pub(crate) fn fate() -> impl Strategy<Value = Fate> {
         3 => (0u8..9).prop_map(What::Operates),
         4 => any::<bool>().prop_map(|well| What::Replies { well }),
         4 => Just(What::Repeats),
-        1 => Just(What::Breaks),
+        2 => Just(What::Breaks),
         1 => Just(What::Mends),
     ];
     (what, 0usize..1_000, 0u64..400, prop::bool::weighted(0.05))
@@ -146,9 +146,8 @@ impl Together {
                 return;
             }
         }
-        let stands: Vec<_> = self
-            .sagas
-            .values()
+        let open = self.sagas.values().filter(|play| !play.status().is_over());
+        let stands: Vec<_> = open
             .map(|play| (play.status(), &play.state.pause))
             .collect();
         panic!("it does not end: {stands:?}");
@@ -289,7 +288,9 @@ impl Together {
             Want::Run => {
                 if !self.sagas.contains_key(&child) {
                     let document = self.documents.named(order.child.definition.as_str());
-                    let play = Play::of_order(document, order, self.now);
+                    let mut around = self.sagas[&parent].clone();
+                    around.now = self.now;
+                    let play = Play::of_order(document, order, &around);
                     self.sagas.insert(child, play);
                 }
                 return;
