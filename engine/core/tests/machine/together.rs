@@ -473,9 +473,8 @@ pub(crate) fn check(play: &Play) {
         assert!(calls.is_empty(), "nothing runs for a saga that is settled");
     }
     let due = due_at(state);
-    assert_eq!(
+    assert!(
         due == Some(state.updated_at) || due == state.wake_at(),
-        true,
         "{due:?}"
     );
     if !calls.is_empty() {
