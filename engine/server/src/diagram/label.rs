@@ -16,8 +16,8 @@ fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
-            // What Mermaid's words and numbers for characters begin with stands for itself only so.
-            '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' => {
+            // The ends of a label, HTML, Markdown, directives and formulas.
+            '"' | '#' | '&' | ';' | '<' | '>' | '`' | '\\' | '%' | '$' => {
                 escaped.push_str(&format!("#{};", u32::from(char)));
             }
             char if char.is_control() || char.is_whitespace() => escaped.push(' '),
@@ -65,6 +65,10 @@ mod tests {
         assert_eq!(
             label(&["x == \"<script>\" && #quot;\n`md`"]),
             "\"x == #34;#60;script#62;#34; #38;#38; #35;quot#59; #96;md#96;\""
+        );
+        assert_eq!(
+            label(&["%%{init: {}}%% $$x$$"]),
+            "\"#37;#37;{init: {}}#37;#37; #36;#36;x#36;#36;\""
         );
     }
 
