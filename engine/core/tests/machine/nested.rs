@@ -324,3 +324,19 @@ fn a_saga_of_its_own_has_no_parent_to_undo_it() {
     play.give(Input::ParentTold).expect("it means nothing");
     assert_eq!(play.told(), "");
 }
+
+#[test]
+fn a_child_that_cannot_be_started_again_stops_the_saga_once_more() {
+    let mut play = Play::of(json!({"steps": [
+        {"step": "p", "component": "c", "pivot": true},
+        {"step": "ship", "saga": "shipping"},
+    ]}));
+    play.completes("p");
+    play.child_ends("ship", ChildEnd::Compensated { error: None });
+    play.bounds.max_depth = 0;
+    play.retry().expect("it is paused");
+    assert_eq!(
+        play.told(),
+        "retry_ordered, step_failed ship, saga_paused ship"
+    );
+}

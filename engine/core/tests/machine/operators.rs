@@ -296,3 +296,25 @@ fn a_retry_of_a_paused_saga_leaves_a_step_to_its_fallback() {
     play.orders(Verb::Resume).expect("it is paused");
     assert_eq!(play.told(), "saga_resumed, act_started a:fallback");
 }
+
+#[test]
+fn what_is_tried_again_waits_for_the_undo_that_runs() {
+    let mut play = two();
+    play.completes("a");
+    play.completes("b");
+    play.fails("d", "permanent", Evidence::Unchanged);
+    play.undo_fails("b", "permanent");
+    assert_eq!(play.running(), ["a"]);
+    play.retry().expect("`b` gave up");
+    assert_eq!(
+        (play.told().as_str(), play.state.wake_at()),
+        ("retry_ordered", None)
+    );
+    play.undone("a");
+    assert_eq!(
+        play.told(),
+        "compensation_completed a, compensation_started b"
+    );
+    play.undone("b");
+    assert_eq!(play.status(), Status::Compensated);
+}
