@@ -85,12 +85,6 @@ async fn measure(
     let definition = json!({"steps": [{"step": NAME, "component": COMPONENT, "action": NAME}]});
     let apply = client.request(Method::PUT, &["v1", "definitions", NAME]);
     client.send(apply.json(&definition)).await?;
-    // A server that has served is not one that was just started: its code and its caches are there.
-    let warm = start(&client, BATCH.min(options.sagas as usize)).await?;
-    wait_for(&client, Status::Waiting, warm.len() as u64).await?;
-    reply(&client, &warm).await?;
-    let warmed = warm.len() as u64;
-    wait_for(&client, Status::Completed, warmed).await?;
     let empty = resident(server)?;
 
     output.note(format!("{} sagas that wait for a reply", options.sagas));
@@ -115,7 +109,7 @@ async fn measure(
     output.note(format!("{} replies", answered.len()));
     let begin = Instant::now();
     reply(&client, &answered).await?;
-    wait_for(&client, Status::Completed, warmed + answered.len() as u64).await?;
+    wait_for(&client, Status::Completed, answered.len() as u64).await?;
     let replied = begin.elapsed();
     for id in answered.iter().take(10) {
         check(&client, *id).await?;
