@@ -387,6 +387,9 @@ pub enum Event {
         /// Who asked for it, when somebody did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// Why they did, when they said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The saga had completed, and the saga around it is undone.
     SagaReversed,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::Contexts;
 use super::node::{NodeState, Stand};
 use super::step::{Act, Asked, Child, Progress, StepState};
-use super::{CommitState, Pause, Phase, State, Stuck};
+use super::{CommitState, Pause, Phase, SagaError, State, Stuck};
 use crate::call::{Direction, Evidence, Failure, Metering};
 use crate::definition::{Definition, Kind};
 use crate::event::{CutOff, Event, Record, SkipReason};
@@ -429,7 +429,7 @@ impl State {
             (Confirming, Event::ConfirmationInterrupted { step, attempt, by }) => {
                 self.effort_cut_off(step, Direction::Confirm, *attempt, *by, at)?;
             }
-            (Forward, Event::SagaFailed { error, by: _ }) => {
+            (Forward, Event::SagaFailed { error, .. }) => {
                 if self.is_bound() {
                     return Err("for a saga that only goes forward".to_owned());
                 }
@@ -453,6 +453,7 @@ impl State {
                     return Err("for a saga that nobody can undo".to_owned());
                 }
                 self.phase = Backward;
+                self.error = Some(Arc::new(SagaError::parent_undone()));
                 self.parent_told = false;
             }
             (Backward, Event::CompensationStarted { step, attempt }) => {
@@ -539,7 +540,12 @@ impl State {
                 }
                 self.go_on_from_stuck();
             }
-            (Forward | Backward | Confirming | Phase::Stuck(_), Event::SagaAbandoned { .. }) => {
+            (Forward | Backward | Confirming | Phase::Stuck(_), Event::SagaAbandoned { order }) => {
+                if self.error.is_none() {
+                    let first = self.first_failure();
+                    let error = first.unwrap_or_else(|| SagaError::by_order("abandoned", order));
+                    self.error = Some(Arc::new(error));
+                }
                 self.phase = Phase::Abandoned;
                 self.pause = None;
                 for state in &mut self.steps {

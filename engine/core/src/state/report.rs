@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Progress, SagaError, State, StepState};
+use super::{Act, Phase, Progress, SagaError, Stand, State, StepState};
 use crate::call::Failure;
-use crate::event::SkipReason;
+use crate::event::{Order, SkipReason};
 use crate::path::StepPath;
 
 /// What went wrong with a saga that did not complete.
@@ -62,10 +62,14 @@ pub enum UndoOutcome {
 }
 
 impl State {
-    /// What went wrong, when the saga turned back or was given up.
+    /// What went wrong, when the saga turned back or was given up, or stands still because of it.
     #[must_use]
     pub fn failure(&self) -> Option<FailureReport> {
-        let error = Arc::clone(self.error.as_ref()?);
+        let error = match &self.error {
+            Some(error) => Arc::clone(error),
+            None if self.waits_for_operator() => Arc::new(self.first_failure()?),
+            None => return None,
+        };
         let others = self
             .steps
             .iter()
@@ -90,6 +94,71 @@ impl State {
             others,
             compensations,
         })
+    }
+
+    /// Whether only an operator gets the saga further.
+    const fn waits_for_operator(&self) -> bool {
+        self.pause.is_some() || matches!(self.phase, Phase::Stuck(_))
+    }
+
+    /// What failed for good before anything else did.
+    pub(crate) fn first_failure(&self) -> Option<SagaError> {
+        let acts = self.steps.iter().filter(|step| step.act == Act::Failed);
+        let acts =
+            acts.filter_map(|step| Some((step.finished_at, &step.path, step.error.as_deref()?)));
+        let confirmations = self
+            .steps
+            .iter()
+            .map(|step| (&step.path, &step.confirmation))
+            .filter(|(_, effort)| effort.progress == Progress::Failed)
+            .filter_map(|(path, effort)| {
+                Some((effort.finished_at, path, effort.error.as_deref()?))
+            });
+        let nodes = self.nodes.iter().filter_map(|(path, node)| {
+            let Stand::Failed { failure } = &node.stand else {
+                return None;
+            };
+            Some((node.finished_at, path, &**failure))
+        });
+        let failures = acts.chain(confirmations).chain(nodes);
+        let (_, path, failure) = failures.min_by_key(|(at, path, _)| (*at, (*path).clone()))?;
+        Some(SagaError::of_step(path.clone(), failure))
+    }
+}
+
+impl SagaError {
+    /// The failure of a node as a saga's.
+    pub(crate) fn of_step(step: StepPath, failure: &Failure) -> Self {
+        Self {
+            step: Some(step),
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+            details: failure.details.clone(),
+        }
+    }
+
+    /// An error of no step.
+    pub(crate) fn of_saga(code: &str, message: String) -> Self {
+        Self {
+            step: None,
+            code: code.to_owned(),
+            message,
+            details: None,
+        }
+    }
+
+    /// What becomes the error of a nested saga that is undone with the one around it.
+    pub(crate) fn parent_undone() -> Self {
+        Self::of_saga(
+            "parent-undone",
+            "the saga around this one is undone".to_owned(),
+        )
+    }
+
+    /// What becomes the error of a saga that an operator ends.
+    pub(crate) fn by_order(code: &str, order: &Order) -> Self {
+        let reason = order.reason.as_deref();
+        Self::of_saga(code, reason.unwrap_or("no reason was given").to_owned())
     }
 }
 

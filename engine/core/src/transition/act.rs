@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use super::begin::check_context;
 use crate::call::{CallId, Certainty, Direction, Ended, Evidence, Failure, FailureKind, Report};
+use crate::definition::OnExhausted;
 use crate::event::Event;
 use crate::path::StepPath;
 use crate::state::{FoldError, Phase, Stand};
@@ -84,8 +85,10 @@ impl Turn {
             return None;
         }
         let policy = &self.state.policy(path, direction)?.retry;
-        let fallback = self.state.definition.step_at(path)?.fallback.as_ref();
-        let other_way = !path.is_fallback() && fallback.is_some_and(|other| other.takes(failure));
+        let step = self.state.definition.step_at(path)?;
+        let fallback = step.fallback.as_ref();
+        let other_way = (!path.is_fallback() && fallback.is_some_and(|other| other.takes(failure)))
+            || step.on_exhausted == OnExhausted::Pause;
         let wait = if self.state.pivot.is_some() && !other_way {
             // There is no way back: it is tried until it succeeds or an operator steps in.
             policy.interval(failures, self.state.id, path, direction)

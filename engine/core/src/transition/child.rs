@@ -110,10 +110,7 @@ impl Turn {
             // Committed, and about to become final.
             Phase::Forward if self.state.is_bound() => Ok(()),
             Phase::Completed => Ok(self.emit(Event::SagaReversed)?),
-            Phase::Forward => {
-                let message = "the saga around this one is undone".to_owned();
-                Ok(self.fail(SagaError::of_saga("parent-undone", message), None)?)
-            }
+            Phase::Forward => Ok(self.fail(SagaError::parent_undone())?),
             Phase::Abandoned => Err(TransitionError::Unfit {
                 saga: self.state.id,
                 verb: "undone",

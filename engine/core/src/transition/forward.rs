@@ -100,7 +100,7 @@ impl Turn {
         }
         match failed.pauses {
             Some(step) => self.pause(PauseCause::Exhausted { step }),
-            None => self.fail(failed.error, None),
+            None => self.fail(failed.error),
         }
     }
 
@@ -133,7 +133,7 @@ impl Turn {
         match self.state.commit {
             CommitState::Awaited { until: Some(until) } if until <= self.now => {
                 let message = format!("nobody committed the saga by {until}");
-                self.fail(SagaError::of_saga("commit-timeout", message), None)
+                self.fail(SagaError::of_saga("commit-timeout", message))
             }
             _ => Ok(()),
         }
@@ -382,15 +382,4 @@ pub(super) fn is_for(fallback: &Fallback, own: &StepState) -> bool {
             .error
             .as_ref()
             .is_some_and(|error| fallback.takes(error))
-}
-
-impl SagaError {
-    fn of_step(step: StepPath, failure: &crate::Failure) -> Self {
-        Self {
-            step: Some(step),
-            code: failure.code.clone(),
-            message: failure.message.clone(),
-            details: failure.details.clone(),
-        }
-    }
 }

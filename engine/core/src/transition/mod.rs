@@ -273,29 +273,21 @@ impl Turn {
         }
         if let Some(deadline) = self.state.deadline.filter(|deadline| *deadline <= self.now) {
             let message = format!("the saga was not done by {deadline}");
-            return self.fail(SagaError::of_saga("deadline-exceeded", message), None);
+            return self.fail(SagaError::of_saga("deadline-exceeded", message));
         }
         self.check_commit_deadline()
     }
 
-    /// Turns the saga back.
-    fn fail(&mut self, error: SagaError, by: Option<String>) -> Result<(), FoldError> {
-        self.emit(Event::SagaFailed { error, by })
+    /// Turns the saga back by itself.
+    fn fail(&mut self, error: SagaError) -> Result<(), FoldError> {
+        self.emit(Event::SagaFailed {
+            error,
+            by: None,
+            reason: None,
+        })
     }
 
     fn pause(&mut self, cause: PauseCause) -> Result<(), FoldError> {
         self.emit(Event::SagaPaused { cause, order: None })
-    }
-}
-
-impl SagaError {
-    /// An error of no step.
-    fn of_saga(code: &str, message: String) -> Self {
-        Self {
-            step: None,
-            code: code.to_owned(),
-            message,
-            details: None,
-        }
     }
 }

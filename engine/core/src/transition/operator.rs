@@ -148,9 +148,17 @@ impl Turn {
         if self.state.is_bound() {
             return Err(self.bound(participle));
         }
-        let reason = order.reason;
-        let message = reason.unwrap_or_else(|| "no reason was given".to_owned());
-        Ok(self.fail(SagaError::of_saga(code, message), Some(order.by))?)
+        // What made the saga stop comes before what somebody made of it.
+        let stopped = match self.state.pause.as_ref().map(|pause| &pause.cause) {
+            Some(PauseCause::Exhausted { .. }) => self.state.first_failure(),
+            _ => None,
+        };
+        let error = stopped.unwrap_or_else(|| SagaError::by_order(code, &order));
+        Ok(self.emit(Event::SagaFailed {
+            error,
+            by: Some(order.by),
+            reason: order.reason,
+        })?)
     }
 
     /// Lets a paused saga go on. What made it stop gets all its attempts again: to pause once more

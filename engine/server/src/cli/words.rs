@@ -199,7 +199,7 @@ pub(super) fn say(record: &Record) -> Said<'_> {
             *attempt,
             (*retry_at, at),
         ),
-        Event::SagaFailed { error, by } => {
+        Event::SagaFailed { error, by, .. } => {
             let by = by.as_ref().map(|by| format!(" (by {by})"));
             let by = by.unwrap_or_default();
             let (weight, step) = match &error.step {

@@ -106,13 +106,14 @@ impl Reader<'_> {
         let items = self
             .template(fields, "for_each")
             .unwrap_or_else(Template::null);
-        if let Template::Literal(value) = &items
-            && !value.is_array()
-        {
-            let message = format!(
-                "expected an array, or an expression that gives one, found {}",
-                kind_of(value)
-            );
+        let found = match &items {
+            Template::Literal(value) if !value.is_array() => Some(kind_of(value)),
+            Template::Object(_) => Some("an object"),
+            _ => None,
+        };
+        if let Some(found) = found {
+            let message =
+                format!("expected an array, or an expression that gives one, found {found}");
             self.problem(&fields.place("for_each"), message);
         }
         let variable = fields
