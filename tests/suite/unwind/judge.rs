@@ -11,8 +11,8 @@ use super::walk::{Saga, Tree, is_completed};
 /// # Errors
 /// What is wrong.
 pub(crate) fn judge(tree: &Tree<'_>, plan: &Plan) -> Result<(), String> {
-    let unused = plan.faults.iter().zip(&tree.failed);
-    for (fault, _) in unused.filter(|(_, failed)| **failed == 0) {
+    let mut faults = plan.faults.iter().zip(&tree.failed);
+    if let Some((fault, _)) = faults.find(|(_, failed)| **failed == 0) {
         return Err(format!("{} was never called", fault.call));
     }
     if let Some(commit) = plan.crash_after.filter(|commit| *commit > tree.commits) {

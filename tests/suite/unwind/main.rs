@@ -70,7 +70,7 @@ async fn run(subject: Subject<'_, Orders<'_>>) -> Tally {
     let seed = rand::random();
     let tally = subject.run(seed).await;
     println!("{} with seed {seed}: {tally}", subject.definition);
-    assert!(tally.wrong.is_empty(), "{tally}");
+    assert!(tally.wrong.is_empty(), "with seed {seed}: {tally}");
     subject.books.shop.audit(&["open=0"]);
     tally
 }

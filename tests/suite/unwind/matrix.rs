@@ -29,9 +29,6 @@ const MAX_TOLD: usize = 10;
 /// Attempts that fail where failing for ever would never end.
 const MANY: u32 = 5;
 
-/// Cells for each call in which everything happens at once.
-const TOGETHER: usize = 4;
-
 /// What the matrix is run on.
 pub(crate) struct Subject<'a, B> {
     /// Definitions and components.
@@ -79,46 +76,36 @@ impl<B: Books> Subject<'_, B> {
         let mut tally = Tally::default();
         let mut known = BTreeSet::new();
         for route in self.routes() {
-            if let Err(wrong) = self.take(route, &mut known, &mut random, &mut tally).await {
-                tally.wrong.push(wrong);
+            let Some(happy) = self.traced(&Plan::along(route), &mut tally).await else {
+                continue;
+            };
+            let mut plans = along(route, &happy);
+            // What is known from another route is not failed again.
+            for call in happy.acts().filter(|call| !known.contains(*call)) {
+                plans.extend(at(route, call, &happy));
+                let fails = Plan::along(route).with(Fault::permanent(call, Moment::AfterEffect));
+                let together = fails.twice().shuffled(random.random());
+                let trace = self.traced(&together, &mut tally).await;
+                plans.extend(trace.iter().flat_map(|trace| crashes(&together, trace)));
             }
+            for way in self.ways_back(route, &happy) {
+                let trace = self.traced(&way, &mut tally).await;
+                plans.extend(trace.iter().flat_map(|trace| back(&way, trace)));
+            }
+            known.extend(happy.calls);
+            self.run_all(&plans, &mut tally).await;
         }
         tally
     }
 
-    /// Runs the cells of a route. Calls that are `known` from another one are not failed again.
-    async fn take(
-        &self,
-        route: Route,
-        known: &mut BTreeSet<CallKey>,
-        random: &mut StdRng,
-        tally: &mut Tally,
-    ) -> Result<(), String> {
-        let happy = self.trace(&Plan::along(route)).await?;
-        let mut plans = along(route, &happy);
-        let news = happy.acts().filter(|call| !known.contains(*call));
-        for call in news {
-            plans.extend(at(route, call, &happy));
-            let fails = Plan::along(route).with(Fault::permanent(call, Moment::AfterEffect));
-            let together = fails.twice().shuffled(random.random());
-            let commits = self.trace(&together).await?.commits;
-            plans.extend((0..TOGETHER).map(|_| {
-                let commit = random.random_range(1..=commits);
-                together.clone().crashing_after(commit)
-            }));
-        }
+    /// Plans by which everything that is done is undone.
+    fn ways_back(&self, route: Route, happy: &Trace) -> Vec<Plan> {
+        let plan = Plan::along(route);
         let last = happy.last_free.as_ref();
         let last = last.map(|last| Fault::permanent(last, Moment::AfterEffect));
-        let mut ways_back = Vec::from_iter(last.map(|fault| Plan::along(route).with(fault)));
-        if self.is_decided() {
-            ways_back.push(Plan::along(route).rejected());
-        }
-        for way in ways_back {
-            plans.extend(back(&way, &self.trace(&way).await?));
-        }
-        known.extend(happy.calls);
-        self.run_all(&plans, tally).await;
-        Ok(())
+        let rejected = self.is_decided().then(|| plan.clone().rejected());
+        let fails = last.map(|fault| plan.with(fault));
+        fails.into_iter().chain(rejected).collect()
     }
 
     async fn run_all(&self, plans: &[Plan], tally: &mut Tally) {
@@ -147,9 +134,10 @@ impl<B: Books> Subject<'_, B> {
             .map_err(|wrong: String| format!("{plan}: {wrong}"))
     }
 
-    /// Which calls and commits there are along a plan.
-    async fn trace(&self, plan: &Plan) -> Result<Trace, String> {
-        let tree = self.walked(plan).await?;
+    /// Which calls and commits there are along a plan, if it went as it must.
+    async fn traced(&self, plan: &Plan, tally: &mut Tally) -> Option<Trace> {
+        let walked = self.walked(plan).await;
+        let tree = walked.map_err(|wrong| tally.wrong.push(wrong)).ok()?;
         let mut seen = BTreeSet::new();
         let mut calls = Vec::new();
         for made in &tree.made {
@@ -162,7 +150,7 @@ impl<B: Books> Subject<'_, B> {
             .made
             .iter()
             .filter(|made| made.call.is_act() && !made.is_bound);
-        Ok(Trace {
+        Some(Trace {
             calls,
             last_free: free.next_back().map(|made| made.call.clone()),
             bound: bound.map(|made| made.call.clone()).collect(),
@@ -207,10 +195,15 @@ impl Trace {
     }
 }
 
+/// The engine crashes, after each commit of a walk that went by this plan.
+fn crashes<'p>(plan: &'p Plan, trace: &Trace) -> impl Iterator<Item = Plan> + use<'p> {
+    (1..=trace.commits).map(|commit| plan.clone().crashing_after(commit))
+}
+
 /// Nothing fails but the engine; and confirmations, which have to get better.
 fn along(route: Route, happy: &Trace) -> Vec<Plan> {
     let mut plans = vec![Plan::along(route).twice()];
-    plans.extend((1..=happy.commits).map(|commit| Plan::along(route).crashing_after(commit)));
+    plans.extend(crashes(&Plan::along(route), happy));
     for call in happy.of(Direction::Confirm) {
         plans.push(Plan::along(route).with(Fault::retryable(call, 2)));
         plans.push(Plan::along(route).with(Fault::permanent(call, Moment::BeforeEffect)));
@@ -237,7 +230,7 @@ fn at(route: Route, call: &CallKey, happy: &Trace) -> Vec<Plan> {
 /// What can go wrong on a way back besides.
 fn back(way: &Plan, trace: &Trace) -> Vec<Plan> {
     let mut plans = vec![way.clone().twice()];
-    plans.extend((1..=trace.commits).map(|commit| way.clone().crashing_after(commit)));
+    plans.extend(crashes(way, trace));
     for call in trace.of(Direction::Compensate) {
         plans.push(way.clone().with(Fault::retryable(call, 2)));
         plans.push(

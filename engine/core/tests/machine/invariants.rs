@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, RngSeed};
 use serde_json::json;
 use wasaga_core::definition::Kind;
 use wasaga_core::{
@@ -21,12 +21,29 @@ use crate::together::{Together, check, fate};
 /// Most beginnings of one journal that are gone on from.
 const MAX_PREFIXES: usize = 12;
 
+/// A seed that is printed, so that a run can be repeated: `PROPTEST_RNG_SEED` sets it.
+fn announced(seed: RngSeed) -> RngSeed {
+    let seed = match seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => rand_seed(),
+    };
+    println!("seed {seed}: repeat this run with PROPTEST_RNG_SEED={seed}");
+    RngSeed::Fixed(seed)
+}
+
+fn rand_seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    // Each `RandomState` has keys of its own.
+    RandomState::new().hash_one("seed")
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 2_000,
         max_shrink_iters: 4_000,
         // What fails is printed whole: no file is needed to see it again.
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        rng_seed: announced(ProptestConfig::default().rng_seed),
         ..ProptestConfig::default()
     })]
 
