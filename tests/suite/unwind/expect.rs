@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wasaga_core::{Call, Direction, FailureKind, Status, StepPath};
 
 use super::plan::{CODE, Fault};
-use super::walk::{Stop, Tree};
+use super::tree::{Stop, Tree};
 
 /// How a tree has to end.
 #[derive(Clone, Debug, PartialEq, Eq)]

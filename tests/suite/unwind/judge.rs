@@ -4,7 +4,7 @@ use wasaga_core::state::Progress;
 use wasaga_core::{Event, Evidence, Status, StepPath};
 
 use super::plan::Plan;
-use super::walk::{Saga, Tree, is_completed};
+use super::tree::{Saga, Tree, is_completed};
 
 /// Checks that a tree went as its plan says and ended as it had to.
 ///

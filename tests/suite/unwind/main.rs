@@ -10,7 +10,10 @@
 //! |---|---|
 //! | `matrix` | which cells there are, and running them |
 //! | `plan` | a cell: what fails, when the engine crashes, how often calls are made |
-//! | `walk` | a tree of sagas on its way to its end |
+//! | `tree` | a saga and those nested in it |
+//! | `walk` | its way to its end, a turn at a time |
+//! | `call` | its calls, and how they fail |
+//! | `commit` | its journals, and the crash that leaves nothing else |
 //! | `expect` | what a failure has to lead to |
 //! | `judge` | whether a tree ended as it had to |
 //! | `stage` | definitions and components |
@@ -18,6 +21,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+mod call;
+mod commit;
 mod expect;
 mod judge;
 mod matrix;
@@ -27,6 +32,7 @@ mod plan;
 mod process;
 mod shop;
 mod stage;
+mod tree;
 mod walk;
 
 use serde_json::{Value, json};

@@ -18,7 +18,7 @@ use wasaga_core::{Direction, Status};
 use super::judge::judge;
 use super::plan::{CallKey, Fault, Moment, Plan, Route};
 use super::stage::Stage;
-use super::walk::Tree;
+use super::tree::Tree;
 
 /// Trees that are walked at the same time.
 const CONCURRENCY: usize = 16;
