@@ -7,8 +7,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 use serde_json::Value;
 use wasaga_core::{
-    Bounds, CutOff, Effect, Env, Input, NewSaga, Parent, SagaId, Starts, State, TransitionError,
-    effects, start, transition,
+    Bounds, Call, CutOff, Effect, Env, Input, NewSaga, Parent, SagaId, Starts, State,
+    TransitionError, effects, start, transition,
 };
 
 use super::plan::{CallKey, Moment, Route};
@@ -86,20 +86,14 @@ impl<'a> Tree<'a> {
     /// The engine is gone, and comes back: calls that were on their way were made and their answers are
     /// lost, and of each saga there is its journal. In a tree that is shuffled some were not made.
     async fn crash(&mut self) -> Result<(), String> {
-        for saga in 0..self.sagas.len() {
-            for effect in effects(&self.sagas[saga].state) {
-                let Effect::Call(call) = effect else {
-                    continue;
-                };
-                let key = CallKey::of(&self.sagas[saga].label, &call);
-                let fault = self.fault(&key).map(|index| self.plan.faults[index].moment);
-                let was_made = self.random.as_mut().is_none_or(|random| random.random());
-                if was_made
-                    && self.detour(saga, &call).is_none()
-                    && fault != Some(Moment::BeforeEffect)
-                {
-                    self.make(&call).await;
-                }
+        let lost = self.running();
+        for (saga, call) in &lost {
+            let key = CallKey::of(&self.sagas[*saga].label, call);
+            let fault = self.fault(&key).map(|index| self.plan.faults[index].moment);
+            let detour = self.detour(*saga, call);
+            let was_made = self.random.as_mut().is_none_or(|random| random.random());
+            if was_made && detour.is_none() && fault != Some(Moment::BeforeEffect) {
+                self.make(call).await;
             }
         }
         for saga in &mut self.sagas {
@@ -113,7 +107,29 @@ impl<'a> Tree<'a> {
             let is_news = self.take(saga, Input::Recover { by });
             self.commits += u64::from(is_news.map_err(|error| error.to_string())?);
         }
-        Ok(())
+        // Otherwise nobody could tell how often it was on its way when the engine went down.
+        let running = self.running();
+        let known = |(saga, call): &&(usize, Box<Call>)| {
+            let mut others = running.iter();
+            others.any(|(other, again)| saga == other && call.id == again.id)
+        };
+        match lost.iter().find(known) {
+            Some((_, call)) => Err(format!("{:?} is not known to be cut off", call.id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The calls that are on their way, by saga.
+    fn running(&self) -> Vec<(usize, Box<Call>)> {
+        let sagas = self.sagas.iter().enumerate();
+        let calls = sagas.flat_map(|(index, saga)| {
+            let effects = effects(&saga.state).into_iter();
+            effects.filter_map(move |effect| match effect {
+                Effect::Call(call) => Some((index, call)),
+                Effect::Child(_) | Effect::TellParent(_) | Effect::WakeAt(_) => None,
+            })
+        });
+        calls.collect()
     }
 
     fn view(&self) -> View<'a> {
