@@ -1,6 +1,6 @@
 //! The order saga against its services.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Orders, Server, order_input};
 
@@ -106,4 +106,34 @@ async fn an_order_that_makes_no_sense_is_refused_before_anything_is_booked() {
         serde_json::json!([])
     );
     orders.audit(&["complete=0", "undone=0"]);
+}
+
+#[tokio::test]
+async fn an_order_of_every_kind_of_node_completes_or_is_undone_as_it_is_decided() {
+    let orders = Orders::start(&[]);
+    let server = Server::start();
+    orders.teach_every_node(&server).await;
+    for (order, decision, status) in [
+        ("kept", "commit", "completed"),
+        ("returned", "reject", "compensated"),
+    ] {
+        let input = json!({
+            "order_id": order, "user_id": "user_1", "product_id": "product_1", "quantity": 2,
+            "amount": 100, "services_url": orders.url(),
+            "gifts": [{"order_id": format!("{order}-gift"), "product_id": "product_2", "amount": 5}],
+        });
+        let id = server.begin("every-node", input).await;
+        let asks = server.waits_for(&id, "reply").await;
+        let token = asks["token"].as_str().expect("a token");
+        let approved = json!({"succeeded": {"approved": true}});
+        server
+            .post(&format!("/v1/callbacks/{token}"), &approved)
+            .await
+            .expect(202);
+        server.waits_for(&id, "commit").await;
+        server.order(&id, decision, json!({})).await.expect(202);
+        let saga = server.settled(&id).await;
+        assert_eq!(saga["status"], status, "{saga:#}");
+    }
+    orders.audit(&["open=0", "complete=2", "undone=2", "confirmed=2"]);
 }

@@ -25,8 +25,30 @@ impl Orders {
 
     /// Uploads the steps and applies the definition.
     pub(crate) async fn teach(&self, server: &Server) {
-        for component in ["order", "inventory", "payment", "shipping"] {
-            server.upload(component, guest(component)).await.expect(201);
+        let own = ["order", "inventory", "payment", "shipping"].map(|name| (name, name));
+        self.upload(server, &own).await;
+        Self::apply(server, "order").await;
+    }
+
+    /// Uploads the steps of the example with every kind of node, and applies its definitions.
+    pub(crate) async fn teach_every_node(&self, server: &Server) {
+        let steps = [
+            ("order", "order"),
+            ("payment", "payment"),
+            ("shipping", "shipping"),
+            ("reservations", "confirm"),
+            ("approvals", "callback"),
+            ("couriers", "script"),
+        ];
+        self.upload(server, &steps).await;
+        Self::apply(server, "parcel").await;
+        Self::apply(server, "every-node").await;
+    }
+
+    /// Uploads guests as components, which may reach the services.
+    async fn upload(&self, server: &Server, components: &[(&str, &str)]) {
+        for (component, wasm) in components {
+            server.upload(component, guest(wasm)).await.expect(201);
             let policy = json!({
                 "allowed_hosts": [self.0.url.trim_start_matches("http://")],
                 "config": {"services_url": self.0.url},
@@ -36,11 +58,13 @@ impl Orders {
                 .await
                 .expect(200);
         }
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/order/order.json");
-        let document: Value =
-            serde_json::from_slice(&std::fs::read(path).expect("the order definition"))
-                .expect("JSON");
-        server.define("order", document).await.expect(201);
+    }
+
+    async fn apply(server: &Server, definition: &str) {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/order");
+        let bytes = std::fs::read(format!("{folder}/{definition}.json")).expect("a definition");
+        let document = serde_json::from_slice(&bytes).expect("JSON");
+        server.define(definition, document).await.expect(201);
     }
 
     /// Lets `order-services audit` check the books: every order complete or undone, every effect

@@ -227,6 +227,15 @@ impl Server {
         .await
     }
 
+    /// What the saga waits for, once it waits for that.
+    pub(crate) async fn waits_for(&self, id: &str, what: &str) -> Value {
+        eventually(&format!("saga {id} waits for {what}"), || async {
+            let saga = self.saga(id).await;
+            (saga["waiting"]["for"] == what).then(|| saga["waiting"].clone())
+        })
+        .await
+    }
+
     /// Types of a saga's events, in order.
     pub(crate) async fn events(&self, id: &str) -> Vec<Value> {
         let body = self

@@ -104,7 +104,10 @@ impl Callback for Ask {
         Ok(Outcome::Pending(Value::Null))
     }
 
-    fn on_reply(_: Call<Value>, reply: Result<Value, StepError>) -> Result<Outcome<Value>, StepError> {
+    fn on_reply(
+        _: Call<Value>,
+        reply: Result<Value, StepError>,
+    ) -> Result<Outcome<Value>, StepError> {
         Ok(reply?.into())
     }
 }
