@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use wasaga_core::definition::BreakerPolicy;
 use wasaga_core::{
     Certainty, Event, Failure, FailureKind, Name, Record, SagaId, State, StepPath, Timestamp,
@@ -285,13 +286,20 @@ impl Breakers {
         self.changed.notify_one();
     }
 
-    /// Brings changes to the store until the returned future is dropped.
-    pub(crate) async fn save_forever(&self) {
+    /// Brings changes to the store until the engine stops. A change that is on its way then still
+    /// gets there; what changes later is for [`save`](Self::save).
+    pub(crate) async fn save_until(&self, stopping: &CancellationToken) {
         loop {
-            self.changed.notified().await;
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = self.changed.notified() => {}
+            }
             while let Err(error) = self.save().await {
                 tracing::warn!(%error, "circuit breakers could not be stored");
-                tokio::time::sleep(STORE_BACKOFF).await;
+                tokio::select! {
+                    () = stopping.cancelled() => return,
+                    () = tokio::time::sleep(STORE_BACKOFF) => {}
+                }
             }
         }
     }

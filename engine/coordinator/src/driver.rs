@@ -113,6 +113,10 @@ impl Driver {
         let crashed = Input::Recover { by: CutOff::Crash };
         let turn = transition(&self.state, crashed, &self.held())?;
         self.commit(turn, Vec::new(), Ownership::Keep).await?;
+        if self.may_crash_again() {
+            // The command need not wait until the saga's calls may run alone: only they do.
+            self.permit = None;
+        }
         self.take(command.input, Vec::new(), Some(command.answer))
             .await?;
         self.run().await
@@ -154,6 +158,10 @@ impl Driver {
                     self.take(input, Vec::new(), Some(answer)).await?;
                 }
                 () = sleep_until(wake_at) => self.take(Input::Tick, Vec::new(), None).await?,
+                // Other sagas hear nothing any more: only calls are worth waiting for.
+                () = engine.stopping.cancelled(), if !running.is_calling() => {
+                    return self.leave(running).await;
+                }
                 () = engine.aborting.cancelled() => {
                     return self.leave(running).await;
                 }
@@ -243,7 +251,11 @@ impl Driver {
     /// Writes until the store answers: what a call reported exists nowhere else.
     async fn write(&mut self, turn: Turn, logs: Vec<LogLine>, rest: Ownership) -> Result<(), Left> {
         let Turn { records, state, .. } = turn;
-        let append = append(self.fence, self.state.seq, &state, records, logs, rest);
+        let mut append = append(self.fence, self.state.seq, &state, records, logs, rest);
+        if rest == Ownership::Release && self.rest(&state) == Ownership::Keep {
+            // Other sagas have not heard yet what this one has to say: whoever comes next says it.
+            append.head.due_at = Some(state.updated_at);
+        }
         let mut waits = COMMIT_BACKOFF.into_iter();
         let mut wait = COMMIT_BACKOFF[0];
         loop {
@@ -319,5 +331,65 @@ async fn sleep_until(wake_at: Option<Timestamp>) {
     match wake_at {
         Some(at) => tokio::time::sleep(at.since(clock::now())).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wasaga_core::{Name, NewSaga, SagaId, start};
+    use wasaga_host::{Host, HostConfig};
+    use wasaga_journal::{Journal, MemoryJournal};
+
+    use super::*;
+    use crate::opening::first;
+    use crate::{Blobs, Config, Coordinator};
+
+    #[tokio::test]
+    async fn a_saga_that_could_not_start_its_nested_one_before_the_engine_ends_is_looked_at_again()
+    {
+        let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+        let cache = tempfile::tempdir().expect("a folder");
+        let blobs = Arc::new(Blobs(Arc::clone(&journal)));
+        let host = Host::new(HostConfig::new(cache.path()), blobs).expect("a sandbox");
+        let coordinator = Coordinator::open(Arc::clone(&journal), host, Config::default())
+            .await
+            .expect("a coordinator");
+        let engine = coordinator.engine();
+        let name = |text| Name::new(text).expect("a name");
+        let inner = json!({"steps": [{"sleep": "1h"}]});
+        let outer = json!({"steps": [{"saga": "inner", "step": "child"}]});
+        for (definition, document) in [("inner", inner), ("outer", outer)] {
+            let definition = name(definition);
+            let applied = coordinator.definitions().apply(&definition, &document);
+            applied.await.expect("a definition");
+        }
+        let definition = engine.definitions.for_start(&name("outer"), None).await;
+        let (version, definition) = definition.expect("the store answers").expect("it is there");
+        let new = NewSaga {
+            id: SagaId::from_parts(1, &[0; 10]),
+            version,
+            input: Arc::default(),
+            tags: std::collections::BTreeMap::new(),
+            parent: None,
+        };
+        let id = new.id;
+        let Turn { state, records, .. } =
+            start(&definition, new, &engine.env(clock::now())).expect("it starts");
+        let append = first(engine, &state, records);
+        let fence = append.fence;
+        engine.commits.commit(append).await.expect("it is stored");
+
+        // Nothing is claimed any more, and the nested saga has not been started.
+        engine.stopping.cancel();
+        let seat = engine.residents.seat(id).await;
+        let permit = engine.residents.try_room();
+        let driver = Driver::opened(Arc::clone(engine), state, fence, seat, permit);
+        driver.run().await.expect("it leaves");
+        let row = journal.saga(id).await.expect("the store answers");
+        assert!(row.is_some_and(|row| row.seq == 2));
+        let due = journal.next_due().await.expect("the store answers");
+        assert!(due.is_some(), "nobody would start the nested saga");
+        coordinator.shutdown().await;
     }
 }

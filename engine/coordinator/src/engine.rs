@@ -177,6 +177,11 @@ impl Coordinator {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// Components: uploading, activating, granting.
     #[must_use]
     pub fn components(&self) -> &Components {
@@ -273,10 +278,7 @@ impl Coordinator {
 
 /// Brings changes of circuit breakers to the store.
 async fn save_breakers(engine: Arc<Engine>) {
-    tokio::select! {
-        () = engine.stopping.cancelled() => {}
-        () = engine.breakers.save_forever() => {}
-    }
+    engine.breakers.save_until(&engine.stopping).await;
 }
 
 /// Tells the other engines on the store, again and again, that this one lives.

@@ -64,6 +64,11 @@ impl Running {
         self.handles.is_empty()
     }
 
+    /// Whether a component is being called.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.handles.keys().any(|key| matches!(key, Key::Call(_)))
+    }
+
     /// Runs an effect, unless it runs.
     pub(crate) fn start(&mut self, engine: &Arc<Engine>, effect: Effect) {
         let Some(key) = Key::of(&effect) else {
