@@ -29,6 +29,9 @@ pub(crate) enum Left {
     /// failed was made. In either case the store knows better.
     #[error("its journal is not where this engine left it")]
     Fenced,
+    /// The store failed while it was stored for the first time.
+    #[error("nobody knows whether it was stored")]
+    Unknown,
     /// It may be what brings the engine down, and another one that may be runs alone at present.
     #[error("it waits to run alone")]
     Suspected,

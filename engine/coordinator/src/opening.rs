@@ -7,10 +7,11 @@ use wasaga_core::{Effect, Record, State, Turn, effects};
 use wasaga_journal::{Append, Claimed, Fence, Ownership};
 
 use crate::append::append;
+use crate::clock;
 use crate::commit::CommitError;
 use crate::driver::{self, Driver};
 use crate::engine::Engine;
-use crate::hold;
+use crate::hold::{self, Left};
 use crate::residents::{Permit, Seat};
 
 /// The append that stores a saga for the first time. One that has nothing to do yet is let go of at
@@ -64,10 +65,20 @@ impl Opening {
         let ownership = append.head.ownership;
         let records = Arc::clone(&append.records);
         let due_at = append.head.due_at;
+        let saga = state.id;
         if let Err(error) = engine.commits.commit(append).await {
+            // A store that failed may have taken the saga all the same, and nobody would drive it.
+            let lost = match &error {
+                CommitError::Failed(_) => engine.journal.release(saga, fence, clock::now()).await,
+                CommitError::Refused(_) | CommitError::Closed => Ok(()),
+            };
             // Whoever asks again finds the place free.
             drop(seat);
             let _ = stored.send(Err(error));
+            if lost.is_err() {
+                let unknown = std::future::ready(Err(Left::Unknown));
+                hold::work(engine, Claimed { saga, fence }, unknown).await;
+            }
             return;
         }
         driver::committed(&engine, &state, records);
@@ -75,7 +86,6 @@ impl Opening {
         match ownership {
             Ownership::Keep => {
                 let held = Arc::clone(&engine);
-                let saga = state.id;
                 let work = async move {
                     let seat = match seat {
                         Some(seat) => seat,
