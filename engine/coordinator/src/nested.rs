@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use wasaga_core::transition::Pivot;
 use wasaga_core::{ChildEnd, ChildOrder, Failure, Input, NewSaga, Told, TransitionError, Want};
 
 use crate::engine::Engine;
@@ -15,6 +16,10 @@ use crate::sagas::Sagas;
 
 /// How long to wait before saying something again that was not heard.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// How often a child whose pivot runs is asked again to undo itself: as long as calls usually take.
+/// The parent stays in memory for it, and a pivot that is a nested saga may take days.
+const PIVOT_TRIES: u32 = 120;
 
 /// Sees to it that a child runs, or undoes itself. Answers with what its parent has to take in.
 pub(crate) async fn ask(engine: &Arc<Engine>, order: &ChildOrder) -> Option<Input> {
@@ -84,6 +89,7 @@ fn refusal(error: &StartError) -> Option<Failure> {
 
 async fn undo(engine: &Arc<Engine>, order: &ChildOrder) -> Option<ChildEnd> {
     let sagas = Sagas::new(Arc::clone(engine));
+    let mut pivot_tries = PIVOT_TRIES;
     loop {
         match sagas.command(order.child.id, Input::Undo).await {
             // It says by itself when it is undone.
@@ -96,6 +102,14 @@ async fn undo(engine: &Arc<Engine>, order: &ChildOrder) -> Option<ChildEnd> {
                 let message = "the nested saga had completed, and was deleted since";
                 let failure = Failure::permanent("child-deleted", message);
                 return Some(ChildEnd::Irreversible { failure });
+            }
+            // What comes of the pivot decides: if it fails, the child can be undone.
+            Err(CommandError::Transition(TransitionError::Bound {
+                done: Pivot::Running,
+                ..
+            })) if pivot_tries > 0 => {
+                pivot_tries -= 1;
+                tokio::time::sleep(AGAIN).await;
             }
             Err(CommandError::Transition(error)) => {
                 let code = match &error {
