@@ -14,8 +14,13 @@ use super::{MAX_COLLECTED_BYTES, Pivot, TransitionError, Turn};
 use crate::call::{Certainty, Evidence, Failure, Metering};
 use crate::event::Event;
 use crate::id::SagaId;
+use crate::json;
 use crate::path::StepPath;
 use crate::state::{Act, FoldError, Phase, Progress, SagaError, State};
+
+/// Deepest nesting of what a nested saga leaves. Each saga and each loop around a result nests it
+/// deeper, and the reader of JSON gives up at 128: the journal would never be read again.
+const MAX_COLLECTED_DEPTH: usize = 100;
 
 /// How a nested saga ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,10 +168,13 @@ fn acted(step: StepPath, attempt: u32, child: SagaId, end: ChildEnd) -> Option<E
                 .collect();
             let results = Value::Object(results);
             let bytes = results.to_string().len();
+            let depth = json::depth(&results);
+            // The child is done though the saga cannot take what it left: undo it.
             if bytes > MAX_COLLECTED_BYTES {
-                // The child is done though the saga cannot take what it left: undo it.
                 let failure = too_large("the results of its steps", bytes);
                 failed(step, failure, Evidence::Possible)
+            } else if depth > MAX_COLLECTED_DEPTH {
+                failed(step, too_deep(depth), Evidence::Possible)
             } else {
                 Event::ActCompleted {
                     step,
@@ -237,6 +245,13 @@ fn child_failure(child: SagaId, error: Option<&SagaError>) -> Failure {
             format!("nested saga {child} did not complete: {message}"),
         )
     }
+}
+
+fn too_deep(depth: usize) -> Failure {
+    let message = format!(
+        "the results of its steps are nested {depth} deep; the most is {MAX_COLLECTED_DEPTH}"
+    );
+    Failure::permanent("result-too-deep", message)
 }
 
 fn abandoned(child: SagaId) -> Failure {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wasaga_core::{
-    ChildEnd, Effect, Evidence, Failure, Input, Status, StepStatus, TransitionError, Verb, Want,
-    effects,
+    ChildEnd, Effect, Event, Evidence, Failure, Input, Status, StepStatus, TransitionError, Verb,
+    Want, effects,
 };
 
 use crate::support::{Play, path};
@@ -94,6 +94,26 @@ fn results_of_a_completed_child_are_the_result_of_its_step() {
     assert_eq!(*parent.context(), json!({}), "its context is its own");
     parent.completes("z");
     assert_eq!(parent.status(), Status::Completed);
+}
+
+#[test]
+fn what_a_child_leaves_can_be_read_back_however_deep_its_sagas_and_loops_nest_it() {
+    let told = |depth: usize| {
+        let mut parent = begun();
+        let result = (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        let results = HashMap::from([("x".to_owned(), Arc::new(result))]);
+        parent.child_ends("ship", ChildEnd::Completed { results });
+        for record in &parent.journal {
+            let text = serde_json::to_string(&record.event).expect("JSON");
+            let _: Event = serde_json::from_str(&text).expect("the same event");
+        }
+        parent
+    };
+    assert_eq!(told(99).step("ship"), StepStatus::Completed);
+    let parent = told(130);
+    assert_eq!(parent.error(), ("result-too-deep", Some("ship")));
+    let order = parent.child_order();
+    assert_eq!(order.want, Want::Undo, "the child is done");
 }
 
 #[test]
