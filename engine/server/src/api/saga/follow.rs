@@ -67,23 +67,30 @@ impl Teller {
         }
     }
 
-    /// What to send of the records that come next: those that the reader has not seen, and behind
-    /// them how far the saga is, if that changed.
+    /// What to send of the records that come next: those that the reader has not seen, and how far
+    /// the saga is, if that changed, right behind the last of them that moved it. So what follows,
+    /// such as the start of the next step, is read with that known.
     fn tell(&mut self, records: &[Record]) -> Result<Vec<Sent>, axum::Error> {
         let mut sent = Vec::with_capacity(records.len() + 1);
-        let mut moves = false;
+        let mut behind = None;
         for record in records {
             self.fold(record).map_err(axum::Error::new)?;
             if record.seq > self.after {
-                moves |= self.told.is_none() || is_progress(&record.event);
                 sent.push(Sent::numbered(record.seq, record)?);
+                let untold = self.told.is_none() && behind.is_none();
+                if untold || is_progress(&record.event) {
+                    behind = Some(sent.len());
+                }
             }
         }
-        let progress = self.state.as_ref().filter(|_| moves).map(State::progress);
-        if let Some(progress) = progress.filter(|progress| self.told != Some(*progress)) {
-            self.told = Some(progress);
-            let SagaProgress { done, total } = progress;
-            sent.push(Sent::passing(PROGRESS_EVENT, &Progress { done, total })?);
+        if let (Some(place), Some(state)) = (behind, &self.state) {
+            let progress = state.progress();
+            if self.told != Some(progress) {
+                self.told = Some(progress);
+                let SagaProgress { done, total } = progress;
+                let event = Sent::passing(PROGRESS_EVENT, &Progress { done, total })?;
+                sent.insert(place, event);
+            }
         }
         Ok(sent)
     }
@@ -191,7 +198,7 @@ mod tests {
         assert_eq!(told(tell(&records[1..2])).await, ["2"]);
         assert_eq!(
             told(tell(&records[2..4])).await,
-            ["3".to_owned(), "4".to_owned(), progress(1)]
+            ["3".to_owned(), progress(1), "4".to_owned()]
         );
         assert_eq!(
             told(tell(&records[4..])).await,
