@@ -130,7 +130,7 @@ fn ranks(state: &State) -> HashMap<Drawn, usize> {
             name: step.step.name().to_owned(),
             part,
         };
-        let rank = rank(step.status);
+        let rank = rank(step.shown_status());
         ranks
             .entry(drawn)
             .and_modify(|most: &mut usize| *most = rank.min(*most))

@@ -197,6 +197,24 @@ fn a_saga_s_nodes_have_the_classes_of_their_statuses() {
 }
 
 #[test]
+fn a_step_that_failed_is_shown_as_failed_also_when_it_needs_no_undo() {
+    let metering = json!({ "fuel": 1, "memory_bytes": 1, "duration_ms": 1.0, "requests": 0 });
+    let events = [
+        json!({ "type": "act_started", "step": "a", "attempt": 1, "component": "c", "version": 1,
+                "digest": Digest::of(b"wasm") }),
+        json!({ "type": "act_failed", "step": "a", "attempt": 1, "certainty": "definite",
+                "evidence": "unchanged", "metering": metering,
+                "failure": { "kind": "permanent", "code": "no", "message": "no" } }),
+        json!({ "type": "saga_failed", "error": { "step": "a", "code": "no", "message": "no" } }),
+        json!({ "type": "compensation_skipped", "step": "a", "reason": "no-effect" }),
+    ];
+    let steps = json!([{ "step": "a", "component": "c" }, { "step": "b", "component": "c" }]);
+    let chart = saga(&state(&steps, &events));
+    assert_eq!(class(&chart, "failed"), ["n1"]);
+    assert_eq!(class(&chart, "pending"), ["n2"]);
+}
+
+#[test]
 fn every_status_has_a_class() {
     for status in [
         StepStatus::Pending,

@@ -18,8 +18,9 @@ pub struct Step {
     /// a step has an entry of its own once it is called: `reserve:fallback`.
     #[schema(value_type = schema::StepPath)]
     pub step: StepPath,
-    /// How it stands. What is in a branch that a choice did not take is skipped; what contains others
-    /// is never undone itself.
+    /// How it stands. Skipped is what is in a branch that a choice did not take, a step that its open
+    /// circuit breaker kept from being tried, one that failed and needs no undo (`error` says how it
+    /// failed), and one whose undo an operator did without. What contains others is never undone itself.
     #[schema(value_type = schema::StepStatus)]
     pub status: StepStatus,
     /// What it left, when it completed: a step its result, a nested saga the results of its steps by
@@ -40,6 +41,24 @@ pub struct Step {
     /// What it is.
     #[serde(flatten)]
     pub node: Node,
+}
+
+impl Step {
+    /// How it stands, for people: that it failed says more than that it needs no undo.
+    #[must_use]
+    pub fn shown_status(&self) -> StepStatus {
+        let undo = match &self.node {
+            Node::Step(own) => own.compensation.as_ref(),
+            Node::Saga(own) => own.compensation.as_ref(),
+            _ => None,
+        };
+        let unneeded = undo.is_some_and(|undo| undo.reason != Some(SkipReason::Operator));
+        if self.status == StepStatus::Skipped && unneeded {
+            StepStatus::Failed
+        } else {
+            self.status
+        }
+    }
 }
 
 /// What an entry of a saga's `steps` is, named by the field that says so in the definition.

@@ -40,7 +40,10 @@ fn selected(steps: &[Step], rows: Rows) -> Vec<&Step> {
     let room = rows.limit();
     let is_notable = |step: &Step| {
         use StepStatus::{Compensated, Completed, Pending, Skipped};
-        !matches!(step.status, Completed | Pending | Skipped | Compensated)
+        !matches!(
+            step.shown_status(),
+            Completed | Pending | Skipped | Compensated
+        )
     };
     let notable = in_rounds.clone().filter(|step| is_notable(step)).count();
     let mut notable_room = notable.min(room);
@@ -117,13 +120,8 @@ fn row(step: &Step) -> [Cell; 8] {
     });
     let fuel = metering.map(|metering| metering.fuel.to_string());
     let attempts = attempts.map(|attempts| attempts.to_string());
-    let status = match (step.status, undo) {
-        // Why a step that failed needs no undo is the column UNDO's to say.
-        (StepStatus::Skipped, Some(undo)) if undo.reason != Some(SkipReason::Operator) => {
-            StepStatus::Failed
-        }
-        (status, _) => status,
-    };
+    // Why a step that failed needs no undo is the column UNDO's to say.
+    let status = step.shown_status();
     // What an undo met before it succeeded is over.
     let error = undo
         .filter(|undo| undo.status != EffortStatus::Completed)
