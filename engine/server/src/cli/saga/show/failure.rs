@@ -1,5 +1,6 @@
 //! What went wrong with a saga, and what became of it.
 
+use wasaga_core::Status;
 use wasaga_core::state::{FailureReport, Undo, UndoOutcome};
 
 use super::super::super::output::{Output, excerpt};
@@ -9,13 +10,24 @@ use super::{Rows, field};
 /// Most of a failure's details that is shown, in characters.
 const MAX_DETAILS_CHARS: usize = 300;
 
-/// Shows a report.
-pub(super) fn show(report: &FailureReport, rows: Rows, output: &mut Output) -> anyhow::Result<()> {
+/// Shows the report of a saga that stands like this.
+pub(super) fn show(
+    report: &FailureReport,
+    status: Status,
+    rows: Rows,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     field("failed", first(report), output)?;
     let others = report.others.iter();
     let others = others.map(|other| format!("{}: {}", other.step, reason(&other.error)));
     field("also", rows.cut(others.collect()), output)?;
-    field("undo", rows.cut(undos(report)), output)
+    let begun = |undo: &Undo| undo.outcome != UndoOutcome::Open;
+    // Before it turns back, and after its pivot, a saga that goes on has nothing to say of undos.
+    // One that was given up has: they will never be done.
+    if status == Status::Abandoned || report.compensations.iter().any(begun) {
+        field("undo", rows.cut(undos(report)), output)?;
+    }
+    Ok(())
 }
 
 fn first(report: &FailureReport) -> Vec<String> {
@@ -82,7 +94,7 @@ mod tests {
     #[test]
     fn a_report_says_what_failed_first_what_else_and_what_became_of_every_undo() {
         let (mut output, written) = plain();
-        show(&report(), Rows::Some, &mut output).expect("written");
+        show(&report(), Status::Stuck, Rows::Some, &mut output).expect("written");
         assert_eq!(
             written.text(),
             "failed   pay: declined: no money\n\
@@ -95,13 +107,31 @@ mod tests {
     }
 
     #[test]
+    fn undos_that_were_never_begun_are_told_of_a_saga_that_was_given_up_alone() {
+        let mut forward = report();
+        for undo in &mut forward.compensations {
+            undo.outcome = UndoOutcome::Open;
+        }
+        let lines = |status| {
+            let (mut output, written) = plain();
+            show(&forward, status, Rows::Some, &mut output).expect("written");
+            written.text()
+        };
+        let paused = lines(Status::Paused);
+        assert!(paused.starts_with("failed   pay"), "{paused}");
+        assert!(!paused.contains("undo"), "{paused}");
+        let abandoned = lines(Status::Abandoned);
+        assert!(abandoned.contains("order: not begun"), "{abandoned}");
+    }
+
+    #[test]
     fn a_long_report_is_cut_unless_all_of_it_is_asked_for() {
         let mut long = report();
         let undone = long.compensations[1].clone();
         long.compensations.extend(vec![undone; 100]);
         let lines = |rows| {
             let (mut output, written) = plain();
-            show(&long, rows, &mut output).expect("written");
+            show(&long, Status::Stuck, rows, &mut output).expect("written");
             written.text()
         };
         let some = lines(Rows::Some);

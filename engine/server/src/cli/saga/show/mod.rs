@@ -77,7 +77,7 @@ pub(super) fn saga(saga: &Saga, rows: Rows, output: &mut Output) -> anyhow::Resu
     say("input", saga.input.to_string())?;
     say("context", saga.context.to_string())?;
     if let Some(report) = &saga.failure {
-        failure::show(report, rows, output)?;
+        failure::show(report, saga.status, rows, output)?;
     }
     field("confirm", rows.cut(confirmations(saga)), output)?;
     output.line("")?;
