@@ -244,7 +244,7 @@ fn too_large(limit: usize) -> Refused {
     Refused::new(Code::BodyTooLarge, detail).with("limit_bytes", limit)
 }
 
-/// Reads JSON; says where it went wrong.
+/// Reads JSON, an object; says where it went wrong.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
     serde_json::from_slice(bytes).map_err(|error| {
         if !error.is_data() {
@@ -252,6 +252,13 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
                 Code::MalformedJson,
                 format!("The body is not JSON: {error}."),
             );
+        }
+        // An array could be the fields of an object in their order, and would be judged as such.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Refused::invalid_body(Fault {
+                pointer: String::new(),
+                message: "expected an object, found an array".to_owned(),
+            });
         }
         // Read again, this time keeping track of the place: only requests that fail pay for it.
         let mut from = serde_json::Deserializer::from_slice(bytes);
@@ -372,6 +379,15 @@ mod tests {
             assert_eq!(refused.problem().code, Code::InvalidBody);
             assert_eq!(refused.problem().errors[0].pointer, place, "{body}");
         }
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_an_object_s_fields() {
+        let body = br#" [{"definition": "order"}]"#;
+        let refused = parse::<StartSaga>(body).expect_err("a problem");
+        assert_eq!(refused.problem().code, Code::InvalidBody);
+        let fault = &refused.problem().errors[0];
+        assert_eq!(fault.message, "expected an object, found an array");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options, output: &mut Output) -> anyhow::Result<Outcome> {
     let module = input::read(&options.file)?;
     let component =
-        wasaga_host::componentize(module).with_context(|| options.file.display().to_string())?;
+        wasaga_host::componentize(module).with_context(|| input::name(&options.file))?;
     let path = options.output.display();
     std::fs::write(&options.output, &component).with_context(|| path.to_string())?;
     match output.format() {

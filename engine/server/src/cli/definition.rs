@@ -53,12 +53,13 @@ impl Command {
         match self {
             Self::Apply { file, name } => {
                 let text = input::read(&file)?;
-                let document = serde_json::from_slice(&text)
-                    .map_err(|error| Usage(format!("{} is not JSON: {error}", file.display())))?;
+                let document = serde_json::from_slice(&text).map_err(|error| {
+                    Usage(format!("{} is not JSON: {error}", input::name(&file)))
+                })?;
                 let name = match name {
                     Some(name) => name,
                     None => own_name(&document)
-                        .map_err(|why| Usage(format!("{}: {why}", file.display())))?,
+                        .map_err(|why| Usage(format!("{}: {why}", input::name(&file))))?,
                 };
                 let request = client
                     .request(Method::PUT, &["v1", "definitions", name.as_str()])

@@ -13,10 +13,19 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)
-            .context("standard input")?;
+            .with_context(|| name(path))?;
         Ok(bytes)
     } else {
-        std::fs::read(path).map_err(|error| Usage(format!("{}: {error}", path.display())).into())
+        std::fs::read(path).map_err(|error| Usage(format!("{}: {error}", name(path))).into())
+    }
+}
+
+/// What to call a file in a message.
+pub(super) fn name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
     }
 }
 

@@ -120,7 +120,7 @@ codes! {
     /// The path does not take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "The path does not take this method";
     /// A saga of that id exists and is another one.
-    SagaExists = CONFLICT, "Another saga has this id";
+    SagaExists = CONFLICT, "Another saga has this id or key";
     /// The saga's status does not allow it. `saga_status` is its status, `allowed` those that do.
     SagaStatus = CONFLICT, "The saga's status does not allow it";
     /// The saga's status allows it, and something else does not.

@@ -1,6 +1,6 @@
 //! `wasaga saga reply`.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use reqwest::Method;
 use wasaga_core::{FailureKind, ReplyToken};
 
@@ -11,25 +11,16 @@ use wasaga::wire::{Callback, CallbackFailure, Replied};
 
 /// What became of the work that a step asked for.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("reply").args(["succeeded", "failed"]).required(true))]
 pub(in crate::cli) struct Reply {
     /// What the step gave to whoever replies; `wasaga saga show` has it too
     #[arg(value_parser = token)]
     token: ReplyToken,
     /// The work is done, and this came of it: JSON, `@file`, or `-` for standard input
-    #[arg(
-        long,
-        value_name = "JSON",
-        allow_negative_numbers = true,
-        required_unless_present = "failed"
-    )]
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true)]
     succeeded: Option<String>,
     /// The work is not done, for this reason: a word for programs, such as `declined`
-    #[arg(
-        long,
-        value_name = "CODE",
-        conflicts_with = "succeeded",
-        requires = "message"
-    )]
+    #[arg(long, value_name = "CODE", requires = "message")]
     failed: Option<String>,
     /// Why the work is not done, for people
     #[arg(long, value_name = "TEXT", requires = "failed")]

@@ -124,7 +124,7 @@ fn sagas(text: &[u8], file: &Path) -> anyhow::Result<Vec<StartSaga>> {
     } else {
         of_lines(text)
     };
-    let wrong = |what: &str| Usage(format!("{}: {what}", file.display()));
+    let wrong = |what: &str| Usage(format!("{}: {what}", input::name(file)));
     let sagas = sagas.map_err(|what| wrong(&what))?;
     match sagas.len() {
         0 => Err(wrong("has no saga to start").into()),
