@@ -179,11 +179,14 @@ impl Watch {
                         .filter(|record| record.seq > self.seq)
                         .cloned()
                         .collect(),
-                    // Missed some, or the saga settled: the journal knows.
-                    Err(
-                        broadcast::error::RecvError::Lagged(_)
-                        | broadcast::error::RecvError::Closed,
-                    ) => {
+                    // Missed some: the journal knows.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        self.source = Source::Journal;
+                        Vec::new()
+                    }
+                    // The saga settled, and may go on since: an operator had it tried again.
+                    Err(broadcast::error::RecvError::Closed) => {
+                        self.live = self.hub.subscribe(self.saga);
                         self.source = Source::Journal;
                         Vec::new()
                     }
@@ -212,5 +215,66 @@ impl Drop for Watch {
         {
             watchers.remove(&self.saga);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures::FutureExt as _;
+    use serde_json::json;
+    use wasaga_core::{Name, Order, Verb};
+    use wasaga_host::{Host, HostConfig};
+    use wasaga_journal::MemoryJournal;
+
+    use super::*;
+    use crate::{Blobs, Config, Coordinator, StartRequest};
+
+    #[tokio::test]
+    async fn a_watch_of_a_saga_that_goes_on_after_it_had_settled_listens_again() {
+        let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new());
+        let cache = tempfile::tempdir().expect("a folder");
+        let blobs = Arc::new(Blobs(Arc::clone(&journal)));
+        let host = Host::new(HostConfig::new(cache.path()), blobs).expect("a sandbox");
+        let coordinator = Coordinator::open(journal, host, Config::default())
+            .await
+            .expect("a coordinator");
+        let sleeps = Name::new("sleeps").expect("a name");
+        let document = json!({"steps": [{"sleep": "1h"}]});
+        let applied = coordinator.definitions().apply(&sleeps, &document);
+        applied.await.expect("a definition");
+        let request = StartRequest {
+            definition: sleeps,
+            version: None,
+            input: Arc::default(),
+            id: None,
+            tags: BTreeMap::new(),
+        };
+        let started = coordinator.sagas().start(request, None).await;
+        let saga = started.expect("it starts").state.id;
+        let watch = coordinator.sagas().watch(saga, 0).await;
+        let mut watch = watch.expect("the store answers").expect("it is there");
+        let first = watch.next().await.expect("records").expect("they are read");
+        assert_eq!(first.len(), 2);
+
+        // What the hub does when a saga settles, while this reader is slow.
+        let hub = Arc::clone(&watch.hub);
+        lock(&hub.watchers).remove(&saga);
+        assert!(watch.next().now_or_never().is_none(), "nothing happens");
+        let listening = lock(&hub.watchers)
+            .get(&saga)
+            .map_or(0, |sender| sender.receiver_count());
+        assert_eq!(listening, 1);
+
+        let order = Order {
+            by: "somebody".to_owned(),
+            reason: None,
+        };
+        let cancelled = coordinator.sagas().order(saga, Verb::Cancel, order).await;
+        cancelled.expect("it can be cancelled");
+        let last = watch.next().await.expect("records").expect("they are read");
+        assert_eq!(last.first().map(|record| record.seq), Some(3));
+        coordinator.shutdown().await;
     }
 }
