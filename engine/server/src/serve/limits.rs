@@ -152,12 +152,10 @@ pub(super) fn retention(text: &str) -> Result<Retention, String> {
     let (status, age) = text
         .split_once('=')
         .ok_or("expected a status, `=` and a time, for example `completed=30d`")?;
-    let status = Status::from_str(status).map_err(|error| error.to_string())?;
-    if !status.is_over() {
-        return Err(format!(
-            "`{status}` is no end: expected completed, compensated or abandoned"
-        ));
-    }
+    let end = Status::from_str(status).ok().filter(|end| end.is_over());
+    let status = end.ok_or_else(|| {
+        format!("`{status}` is no end: expected completed, compensated or abandoned")
+    })?;
     let age = duration(age).map_err(|error| error.to_string())?;
     Ok(Retention { status, age })
 }

@@ -5,7 +5,7 @@ use wasaga_core::{Status, StepPath};
 use super::super::super::output::{Output, excerpt};
 use super::super::super::words::reason;
 use super::{Rows, field};
-use wasaga::wire::{Paused, PausedBy, Saga, Step, Waiting};
+use wasaga::wire::{Paused, PausedBy, Saga, Waiting};
 
 /// Most of a payload that is shown, in characters.
 const MAX_PAYLOAD_CHARS: usize = 1000;
@@ -125,18 +125,31 @@ fn commands(saga: &Saga) -> Vec<String> {
             commands.push((verb("commit"), "makes it final"));
             commands.push((verb("reject"), "undoes what was done"));
         }
-        (_, _, Some(Waiting::Reply { token, .. })) => {
-            let asked = |step: &&Step| matches!(step.waiting, Some(Waiting::Reply { .. }));
-            let token = match saga.steps.iter().filter(asked).count() {
-                0 | 1 => token.to_string(),
-                _ => "TOKEN".to_owned(),
-            };
-            let reply = format!("wasaga saga reply {token}");
-            commands.push((format!("{reply} --succeeded JSON"), "the work is done"));
-            let failed = format!("{reply} --failed CODE --message TEXT");
-            commands.push((failed, "it is not"));
+        // Steps beside one another wait for different things, and the saga names only one of them.
+        _ => {
+            let mut tokens = Vec::new();
+            let mut nested = Vec::new();
+            for waiting in saga.steps.iter().filter_map(|step| step.waiting.as_ref()) {
+                match waiting {
+                    Waiting::Reply { token, .. } => tokens.push(token.to_string()),
+                    Waiting::Saga { saga, .. } => nested.push(saga),
+                    _ => {}
+                }
+            }
+            if let Some(first) = tokens.first() {
+                let token = match tokens.len() {
+                    1 => first,
+                    _ => "TOKEN",
+                };
+                let reply = format!("wasaga saga reply {token}");
+                commands.push((format!("{reply} --succeeded JSON"), "the work is done"));
+                let failed = format!("{reply} --failed CODE --message TEXT");
+                commands.push((failed, "it is not"));
+            }
+            if let [nested] = nested[..] {
+                commands.push((format!("wasaga saga show {nested}"), "says how that stands"));
+            }
         }
-        _ => {}
     }
     let width = commands.iter().map(|(command, _)| command.chars().count());
     let width = width.max().unwrap_or(0);
@@ -211,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_is_asked_for_also_beside_something_that_takes_time() {
+        let sleep = json!({"for": "sleep", "step": "reserve", "until": "2026-02-01T08:00:00Z"});
+        let mut saga = waiting(&sleep);
+        saga["steps"][1]["waiting"] = json!({"for": "reply", "step": "pay", "token": TOKEN, "payload": null, "deadline": null});
+        let text = shown(saga);
+        let reply = format!("next     wasaga saga reply {TOKEN} --succeeded JSON");
+        assert!(text.contains(&reply), "{text}");
+    }
+
+    #[test]
     fn a_step_in_a_round_is_named_as_a_shell_takes_it() {
         let paused = json!({"cause": "exhausted", "step": "picks[3].pick", "by": null, "reason": null, "at": "2026-01-31T09:00:00Z"});
         let text = shown(json!({"status": "paused", "paused": paused, "error": null}));
@@ -235,7 +258,13 @@ mod tests {
         let text = shown(waiting(
             &json!({"for": "saga", "step": "reserve", "saga": child}),
         ));
-        assert_eq!(text, format!("waits    for saga {child} (reserve)\n"));
+        assert_eq!(
+            text,
+            format!(
+                "waits    for saga {child} (reserve)\n\
+                 next     wasaga saga show {child}  says how that stands\n"
+            )
+        );
     }
 
     #[test]
