@@ -11,7 +11,7 @@ use wasaga_core::transition::Pivot;
 use wasaga_core::{ChildEnd, ChildOrder, Failure, Input, NewSaga, Told, TransitionError, Want};
 
 use crate::engine::Engine;
-use crate::error::{CommandError, StartError};
+use crate::error::{CommandError, ReadError, StartError};
 use crate::sagas::Sagas;
 
 /// How long to wait before saying something again that was not heard.
@@ -83,6 +83,10 @@ fn refusal(error: &StartError) -> Option<Failure> {
         StartError::Tags { .. } | StartError::Conflict { .. } | StartError::Fold(_) => {
             Some(Failure::permanent("child-not-started", error.to_string()))
         }
+        StartError::Read(ReadError::Definition { .. }) => Some(Failure::permanent(
+            "unreadable-definition",
+            error.to_string(),
+        )),
         StartError::ShuttingDown | StartError::Read(_) | StartError::Commit(_) => None,
     }
 }

@@ -11,6 +11,10 @@ use crate::path::StepPath;
 use crate::state::{FoldError, Phase, Stand};
 use crate::time::Timestamp;
 
+/// Failures in a row after which a step behind the pivot waits for an operator: a journal does not
+/// grow for ever.
+const MAX_FORWARD_FAILURES: u32 = 1_000;
+
 impl Turn {
     /// An attempt of an act ended.
     pub(super) fn act_returned(&mut self, call: CallId, report: Report) -> Result<(), FoldError> {
@@ -89,7 +93,8 @@ impl Turn {
         let fallback = step.fallback.as_ref();
         let other_way = (!path.is_fallback() && fallback.is_some_and(|other| other.takes(failure)))
             || step.on_exhausted == OnExhausted::Pause;
-        let wait = if self.state.pivot.is_some() && !other_way {
+        let goes_on = self.state.pivot.is_some() && failures < MAX_FORWARD_FAILURES;
+        let wait = if goes_on && !other_way {
             // There is no way back: it is tried until it succeeds or an operator steps in.
             policy.interval(failures, self.state.id, path, direction)
         } else {

@@ -112,6 +112,7 @@ macro_rules! conformance {
             the_oldest_finished_sagas_are_removed_first,
             sagas_of_several_statuses_are_removed_by_age_alone,
             a_saga_with_something_to_do_is_not_removed,
+            a_nested_saga_is_kept_as_long_as_the_one_around_it,
             only_sagas_that_are_over_can_be_removed,
             nothing_of_a_removed_saga_is_left,
             positions_are_not_used_again_after_sagas_were_removed,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use wasaga_core::{LogLine, Record, SagaId, Status, Timestamp};
+use wasaga_core::{Event, LogLine, Record, SagaId, Status, Timestamp};
 
 use crate::PAGE_LIMIT;
 use crate::cursor::{self, List, Room};
@@ -215,6 +215,17 @@ impl Sagas {
         counts.into_iter().collect()
     }
 
+    /// Whether the saga around this one, which may want it undone, is there.
+    fn is_nested_in_one_that_is_there(&self, saga: &Saga) -> bool {
+        match saga.records.first().map(|record| &record.event) {
+            Some(Event::SagaStarted {
+                parent: Some(parent),
+                ..
+            }) => self.sagas.contains_key(&parent.saga),
+            _ => false,
+        }
+    }
+
     pub(super) fn prune(&mut self, prune: &Prune) -> Result<u64, JournalError> {
         let statuses = prune.statuses()?;
         let latest = self.feed.last_key_value().map(|(_, (saga, _))| *saga);
@@ -224,6 +235,7 @@ impl Sagas {
                 && saga.due_at.is_none()
                 && saga.standing.owner.is_none()
                 && latest != Some(saga.row.id)
+                && !self.is_nested_in_one_that_is_there(saga)
         });
         let mut oldest: Vec<_> = removable
             .map(|saga| (saga.row.updated_at, saga.row.id))

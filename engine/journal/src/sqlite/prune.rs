@@ -36,12 +36,17 @@ impl Removal {
 }
 
 /// The oldest sagas of a status that may be removed. The one with the latest event of all may not:
-/// the next event's position is the one after it.
+/// the next event's position is the one after it. Nor may a nested one while the saga around it is
+/// there, which may want it undone; whose it is stands in its first event.
 fn removable() -> String {
     format!(
         "SELECT id, updated_at FROM sagas INDEXED BY sagas_removable
          WHERE status = ? AND updated_at < ? AND due_at IS NULL AND owner IS NULL AND {OVER}
             AND id <> (SELECT saga FROM events ORDER BY rowid DESC LIMIT 1)
+            AND NOT EXISTS (
+                SELECT 1 FROM events e
+                JOIN sagas p ON p.id = unhex(json_extract(e.body, '$.parent.saga'), '-')
+                WHERE e.saga = sagas.id AND e.seq = 1)
          ORDER BY updated_at, id LIMIT ?"
     )
 }
