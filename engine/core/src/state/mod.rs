@@ -1,5 +1,6 @@
 //! What a saga's journal amounts to.
 
+mod change;
 mod context;
 mod fold;
 mod node;
