@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::task::{AbortHandle, JoinSet};
 use wasaga_core::{Call, CallId, ChildEnd, Effect, Input, SagaId, StepPath, Want};
 use wasaga_host::Called;
@@ -55,18 +57,25 @@ pub(crate) enum Done {
 /// What runs. Dropping it ends all of it.
 #[derive(Default)]
 pub(crate) struct Running {
+    /// The call that runs within the driver's own task: most sagas have one call at a time, and a
+    /// task for it would cost two changes between threads.
+    own: Option<(Key, BoxFuture<'static, Done>)>,
     tasks: JoinSet<(Key, Done)>,
     handles: HashMap<Key, AbortHandle>,
 }
 
 impl Running {
     pub(crate) fn is_empty(&self) -> bool {
-        self.handles.is_empty()
+        self.own.is_none() && self.handles.is_empty()
     }
 
     /// Whether a component is being called.
     pub(crate) fn is_calling(&self) -> bool {
-        self.handles.keys().any(|key| matches!(key, Key::Call(_)))
+        self.own.is_some() || self.handles.keys().any(|key| matches!(key, Key::Call(_)))
+    }
+
+    fn runs(&self, key: &Key) -> bool {
+        self.own.as_ref().is_some_and(|(own, _)| own == key) || self.handles.contains_key(key)
     }
 
     /// Runs an effect, unless it runs.
@@ -74,12 +83,20 @@ impl Running {
         let Some(key) = Key::of(&effect) else {
             return;
         };
-        if self.handles.contains_key(&key) || self.is_starting(&key) {
+        if self.runs(&key) || self.is_starting(&key) {
             return;
         }
         let engine = Arc::clone(engine);
         let handle = match effect {
-            Effect::Call(call) => self.tasks.spawn(run_call(engine, call)),
+            Effect::Call(call) if self.is_empty() => {
+                self.own = Some((key, run_call(engine, call).boxed()));
+                return;
+            }
+            Effect::Call(call) => {
+                let key = key.clone();
+                let called = run_call(engine, call);
+                self.tasks.spawn(async move { (key, called.await) })
+            }
             Effect::Child(order) => {
                 let key = key.clone();
                 self.tasks.spawn(async move {
@@ -118,6 +135,11 @@ impl Running {
     /// Ends what the saga does not ask for any more: an operator gave it up. What is being said to
     /// other sagas is said to its end: nobody knows how much of it was heard.
     pub(crate) fn keep_only(&mut self, effects: &[Effect]) {
+        if let Some((own, _)) = &self.own
+            && !effects.iter().any(|effect| matches!((effect, own), (Effect::Call(call), Key::Call(id)) if call.id == *id))
+        {
+            self.own = None;
+        }
         if self.handles.is_empty() {
             return;
         }
@@ -134,23 +156,34 @@ impl Running {
     /// The next that ends. Never, when nothing runs.
     pub(crate) async fn next(&mut self) -> Done {
         loop {
-            match self.tasks.join_next().await {
-                Some(Ok((key, done))) => {
-                    // What was ended while it ended by itself is not asked for any more.
-                    if self.handles.remove(&key).is_some() {
-                        return done;
-                    }
+            let own = async {
+                match &mut self.own {
+                    Some((_, call)) => call.await,
+                    None => std::future::pending().await,
                 }
-                Some(Err(error)) if error.is_panic() => return Done::Panicked,
-                Some(Err(_)) => {}
-                None => return std::future::pending().await,
+            };
+            tokio::select! {
+                done = own => {
+                    self.own = None;
+                    return done;
+                }
+                Some(joined) = self.tasks.join_next(), if !self.tasks.is_empty() => match joined {
+                    Ok((key, done)) => {
+                        // What was ended while it ended by itself is not asked for any more.
+                        if self.handles.remove(&key).is_some() {
+                            return done;
+                        }
+                    }
+                    Err(error) if error.is_panic() => return Done::Panicked,
+                    Err(_) => {}
+                },
             }
         }
     }
 }
 
-async fn run_call(engine: Arc<Engine>, call: Box<Call>) -> (Key, Done) {
+async fn run_call(engine: Arc<Engine>, call: Box<Call>) -> Done {
     let policy = engine.components.policy(&call.pin.component);
     let called = engine.host.call(&call, &policy).await;
-    (Key::Call(call.id.clone()), Done::Called(call.id, called))
+    Done::Called(call.id, called)
 }

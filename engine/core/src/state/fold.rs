@@ -435,6 +435,8 @@ impl State {
                 }
                 self.phase = Backward;
                 self.pause = None;
+                // What is undone are other calls than those that ran when the engine went down.
+                self.forget_crashes();
                 self.error = Some(Arc::new(error.clone()));
                 // There will be no next attempt and no reply: what the last one said stands.
                 let over = |step: &StepState| {

@@ -149,7 +149,11 @@ pub enum Awaited {
 
 fn words(statuses: &[Status]) -> String {
     let words: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
-    words.join(" or ")
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn pivot(step: &StepPath, done: &Pivot) -> String {

@@ -280,7 +280,7 @@ fn a_cancelled_saga_gives_up_its_backoff_and_cannot_be_cancelled_again() {
     );
     let refused = play.cancel().expect_err("a compensating saga cannot");
     assert!(
-        refused.to_string().contains("running or waiting or paused"),
+        refused.to_string().contains("running, waiting or paused"),
         "{refused}"
     );
 }

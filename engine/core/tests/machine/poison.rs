@@ -31,6 +31,23 @@ fn a_saga_whose_call_ran_at_three_crashes_in_a_row_is_paused() {
 }
 
 #[test]
+fn a_saga_that_was_paused_for_its_crashes_can_be_cancelled() {
+    let mut play = running();
+    for _ in 0..3 {
+        play.recovers();
+    }
+    assert_eq!(play.status(), Status::Paused);
+    play.cancel().expect("it is paused");
+    assert_eq!(play.status(), Status::Compensating);
+    play.recovers();
+    assert_eq!(
+        play.status(),
+        Status::Compensating,
+        "the undo has its own count"
+    );
+}
+
+#[test]
 fn a_call_that_returned_was_not_what_brought_the_engine_down() {
     let mut play = running();
     for _ in 0..2 {

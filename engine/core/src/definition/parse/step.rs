@@ -28,7 +28,9 @@ impl Reader<'_> {
         if !fields.has("component") {
             self.problem(
                 fields.pointer(),
-                "expected a field `component`, a name".to_owned(),
+                "expected a field `component`, a name (or `choice`, `parallel`, `for_each`, `saga` or \
+                 `sleep`, for an entry of another kind)"
+                    .to_owned(),
             );
         }
         let work = self.work(
