@@ -202,6 +202,23 @@ async fn a_nested_saga_that_does_not_complete_is_a_failed_step() {
 }
 
 #[tokio::test]
+async fn a_nested_definition_that_has_got_a_pivot_is_not_started_where_it_has_to_be_undone() {
+    let server = Server::start();
+    server.with_guest("script").await;
+    let inner =
+        |pivot: bool| json!({"steps": [{"step": "pay", "component": "script", "pivot": pivot}]});
+    server.define("inner", inner(false)).await.expect(201);
+    let outer = json!({"steps": [{"saga": "inner", "step": "child"}]});
+    server.define("play", outer.clone()).await.expect(201);
+    server.define("inner", inner(true)).await.expect(201);
+    let saga = server.run("play", json!({})).await;
+    assert_eq!(saga["status"], "compensated", "{saga:#}");
+    assert_eq!(saga["error"]["code"], "child-has-pivot");
+    let refused = server.define("later", outer).await;
+    refused.problem(422, "invalid-definition");
+}
+
+#[tokio::test]
 async fn a_definition_that_nests_itself_by_way_of_another_is_refused() {
     let server = Server::start();
     let nests = |name: &str| json!({"steps": [{"saga": name, "step": "child"}]});

@@ -37,7 +37,8 @@ pub(crate) async fn ask(engine: &Arc<Engine>, order: &ChildOrder) -> Option<Inpu
 async fn run(engine: &Arc<Engine>, order: &ChildOrder) -> Option<ChildEnd> {
     loop {
         match start(engine, order).await {
-            Ok(()) => return None,
+            Ok(None) => return None,
+            Ok(Some(failure)) => return Some(ChildEnd::Refused { failure }),
             Err(error) => match refusal(&error) {
                 Some(failure) => return Some(ChildEnd::Refused { failure }),
                 None => {
@@ -49,13 +50,23 @@ async fn run(engine: &Arc<Engine>, order: &ChildOrder) -> Option<ChildEnd> {
     }
 }
 
-async fn start(engine: &Arc<Engine>, order: &ChildOrder) -> Result<(), StartError> {
+/// Starts a child, or says why its parent cannot have it.
+async fn start(engine: &Arc<Engine>, order: &ChildOrder) -> Result<Option<Failure>, StartError> {
     let child = &order.child;
     let sagas = Sagas::new(Arc::clone(engine));
     if engine.journal.saga(child.id).await?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
     let (version, definition) = sagas.definition(&child.definition, child.version).await?;
+    // Checked when the parent's definition was applied, but this may be a later version.
+    if definition.has_pivot() && !order.is_pivot {
+        let message = format!(
+            "version {version} of `{}` has a pivot, so it could not be undone: say `\"pivot\": true` \
+             where it is nested, or name another version there",
+            child.definition
+        );
+        return Ok(Some(Failure::permanent("child-has-pivot", message)));
+    }
     let new = NewSaga {
         id: child.id,
         version,
@@ -65,7 +76,7 @@ async fn start(engine: &Arc<Engine>, order: &ChildOrder) -> Result<(), StartErro
     };
     match sagas.open(&definition, new).await {
         // Somebody was faster, and it was the same parent: nobody else knows the id.
-        Ok(_) | Err(StartError::Conflict { .. }) => Ok(()),
+        Ok(_) | Err(StartError::Conflict { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

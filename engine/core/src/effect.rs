@@ -75,6 +75,9 @@ pub struct ChildOrder {
     pub want: Want,
     /// Which attempt of that it is, as the parent counts.
     pub attempt: u32,
+    /// Whether the parent only goes forward once the child is done. Only then the child may have a
+    /// pivot itself: otherwise it has to be one that can be undone.
+    pub is_pivot: bool,
 }
 
 /// What is wanted of a nested saga.
@@ -184,7 +187,9 @@ fn child_order(state: &State, step: &StepState) -> Option<ChildOrder> {
         _ => return None,
     };
     let depth = state.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
+    let node = state.definition.node_at(&step.path)?;
     Some(ChildOrder {
+        is_pivot: node.kind.is_pivot(),
         child: child.clone(),
         parent: Parent {
             saga: state.id,
