@@ -101,13 +101,14 @@ impl State {
             .map_or_else(|| unknown(path), StepState::words)
     }
 
+    /// A step whose attempt runs.
     pub(super) fn running_act(
         &mut self,
         path: &StepPath,
         attempt: u32,
     ) -> Result<&mut StepState, String> {
-        let step = self.step_mut(path)?;
-        if step.act == Act::Running && step.attempts == attempt {
+        let step = self.acting(path, attempt)?;
+        if step.act == Act::Running {
             Ok(step)
         } else {
             Err(step.words())

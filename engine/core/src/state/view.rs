@@ -42,19 +42,7 @@ impl State {
                         same.is_none_or(|own| own.index == theirs.index)
                     }))
         };
-        let steps = self
-            .steps
-            .iter()
-            .filter_map(|step| Some((&step.path, step.result()?)));
-        let nodes = self
-            .nodes
-            .iter()
-            .filter_map(|(path, node)| match &node.stand {
-                Stand::Joined { results } => Some((path, results)),
-                _ => None,
-            });
-        steps
-            .chain(nodes)
+        self.left()
             .filter(|(path, _)| is_seen(path))
             .map(|(path, result)| (path.name().to_owned(), Arc::clone(result)))
             .collect()
@@ -86,6 +74,14 @@ impl State {
     /// in the result of their loop.
     #[must_use]
     pub fn results(&self) -> HashMap<String, Arc<Value>> {
+        self.left()
+            .filter(|(path, _)| path.enclosing_round().is_none())
+            .map(|(path, result)| (path.name().to_owned(), Arc::clone(result)))
+            .collect()
+    }
+
+    /// Everything that was left, with where.
+    fn left(&self) -> impl Iterator<Item = (&StepPath, &Arc<Value>)> {
         let steps = self
             .steps
             .iter()
@@ -97,10 +93,6 @@ impl State {
                 Stand::Joined { results } => Some((path, results)),
                 _ => None,
             });
-        steps
-            .chain(nodes)
-            .filter(|(path, _)| path.enclosing_round().is_none())
-            .map(|(path, result)| (path.name().to_owned(), Arc::clone(result)))
-            .collect()
+        steps.chain(nodes)
     }
 }
