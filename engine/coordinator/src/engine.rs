@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
-use wasaga_core::definition::BreakerPolicy;
 use wasaga_core::{Active, Env, Name, Pin, SagaId, Starts, StepPath, Timestamp, World};
 use wasaga_host::Host;
 use wasaga_journal::{Journal, JournalError, OwnerId};
@@ -87,7 +86,6 @@ impl World for Engine {
         &self,
         component: &Name,
         action: &Name,
-        _policy: BreakerPolicy,
         saga: SagaId,
         step: &StepPath,
         now: Timestamp,

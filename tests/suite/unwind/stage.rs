@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use wasaga_core::definition::BreakerPolicy;
 use wasaga_core::event::Pin;
 use wasaga_core::{
     Active, Call, Definition, Digest, Name, Policy, Report, SagaId, StepPath, Timestamp, World,
@@ -123,15 +122,7 @@ impl World for View<'_> {
         component.is_some_and(|component| component.confirms)
     }
 
-    fn admits(
-        &self,
-        _: &Name,
-        _: &Name,
-        _: BreakerPolicy,
-        _: SagaId,
-        _: &StepPath,
-        _: Timestamp,
-    ) -> bool {
+    fn admits(&self, _: &Name, _: &Name, _: SagaId, _: &StepPath, _: Timestamp) -> bool {
         !self.breakers_open
     }
 }

@@ -59,12 +59,10 @@ impl Turn {
             return Err(no_such(&path));
         };
         let breaker = step.fallback.as_ref().and_then(|fallback| fallback.breaker);
-        if let Some(policy) = breaker.filter(|_| !path.is_fallback()) {
+        if breaker.is_some() && !path.is_fallback() {
             let (component, action) = (&work.component, &work.action);
-            let admitted =
-                env.world
-                    .admits(component, action, policy, self.state.id, &path, self.now);
-            if !admitted {
+            let saga = self.state.id;
+            if !env.world.admits(component, action, saga, &path, self.now) {
                 return Ok(Event::ActBypassed { step: path });
             }
         }

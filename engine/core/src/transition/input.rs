@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use super::{ChildEnd, Verb};
 use crate::call::{CallId, Reply, Report};
-use crate::definition::BreakerPolicy;
 use crate::event::{CutOff, Order, Pin};
 use crate::id::{Digest, Name, SagaId};
 use crate::path::StepPath;
@@ -69,7 +68,6 @@ pub trait World: Sync {
         &self,
         component: &Name,
         action: &Name,
-        policy: BreakerPolicy,
         saga: SagaId,
         step: &StepPath,
         now: Timestamp,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wasaga_core::definition::BreakerPolicy;
 use wasaga_core::{
     Active, Bounds, Call, Certainty, ChildEnd, ChildOrder, Completion, CutOff, Definition, Digest,
     Direction, Effect, Ended, Env, Event, Evidence, Failure, FailureKind, Input, Metering, Name,
@@ -43,7 +42,6 @@ impl World for Outside {
         &self,
         component: &Name,
         _action: &Name,
-        _policy: BreakerPolicy,
         _saga: SagaId,
         _step: &StepPath,
         _now: Timestamp,

@@ -7,7 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use uuid::Uuid;
-use wasaga_core::definition::BreakerPolicy;
 use wasaga_core::{
     Active, Bounds, Call, Definition, Digest, Effect, Env, Input, Name, NewSaga, Pin, Policy,
     SagaId, Starts, State, Status, StepPath, Timestamp, Turn, World, effects, start, transition,
@@ -39,15 +38,7 @@ impl World for OneVersion {
         false
     }
 
-    fn admits(
-        &self,
-        _: &Name,
-        _: &Name,
-        _: BreakerPolicy,
-        _: SagaId,
-        _: &StepPath,
-        _: Timestamp,
-    ) -> bool {
+    fn admits(&self, _: &Name, _: &Name, _: SagaId, _: &StepPath, _: Timestamp) -> bool {
         true
     }
 }
