@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::id::SagaId;
 use crate::path::StepPath;
+use crate::recording::RequestRecord;
 
 /// Which of an action's functions is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -236,25 +237,4 @@ pub struct Metering {
     pub duration_ms: f64,
     /// Outgoing requests.
     pub requests: u32,
-}
-
-/// One outgoing request of a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RequestRecord {
-    /// GET, POST and so on.
-    pub method: String,
-    /// Where it went.
-    pub url: String,
-    /// Status of the response, when there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// Why there was no response.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// From the start of the request to the end of the response's body.
-    pub duration_ms: f64,
-    /// Size of the request's body.
-    pub request_bytes: u64,
-    /// Size of the response's body.
-    pub response_bytes: u64,
 }

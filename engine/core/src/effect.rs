@@ -62,6 +62,8 @@ pub struct Call {
     pub timeout: Duration,
     /// What the call may use.
     pub limits: Limits,
+    /// When this attempt was started, by the journal.
+    pub started_at: Timestamp,
 }
 
 /// What is wanted of a nested saga.
@@ -138,7 +140,8 @@ pub fn due_at(state: &State) -> Option<Timestamp> {
     if at_once { Some(now) } else { state.wake_at() }
 }
 
-fn call(state: &State, step: &StepState) -> Option<Call> {
+/// The call of a step that runs, by the journal.
+pub(crate) fn call(state: &State, step: &StepState) -> Option<Call> {
     let (direction, attempt) = step.running()?;
     let work = state.definition.work_at(&step.path)?;
     let policy = state.policy(&step.path, direction)?;
@@ -169,6 +172,7 @@ fn call(state: &State, step: &StepState) -> Option<Call> {
             .filter(|_| direction == Direction::OnReply),
         timeout: policy.timeout,
         limits: policy.limits,
+        started_at: step.attempted_at,
         id: CallId {
             direction,
             step: step.path.clone(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::call::{Certainty, Evidence, Failure, Metering, Reply, RequestRecord};
+use crate::call::{Certainty, Evidence, Failure, Metering, Reply};
 use crate::id::{Digest, Name, SagaId};
 use crate::path::StepPath;
+use crate::recording::RequestRecord;
 use crate::state::SagaError;
 use crate::time::Timestamp;
 
@@ -475,6 +476,14 @@ pub enum Event {
         #[serde(flatten)]
         order: Order,
     },
+    /// An operator bound steps to another version: their next calls run on it.
+    VersionChanged {
+        /// Which steps, and to what.
+        pins: Vec<Repin>,
+        /// Who and why.
+        #[serde(flatten)]
+        order: Order,
+    },
     /// An operator says that compensations or confirmations which gave up are not needed.
     SkipOrdered {
         /// Whose.
@@ -500,6 +509,22 @@ pub enum Event {
 }
 
 impl Event {
+    /// The versions that steps are bound to by this event and were not before.
+    pub fn binds(&self) -> impl Iterator<Item = &Pin> {
+        let (first, others) = match self {
+            Self::ActStarted {
+                attempt: 1, pin, ..
+            } => (Some(pin), &[][..]),
+            Self::RetryOrdered { pins, .. } | Self::VersionChanged { pins, .. } => {
+                (None, pins.as_slice())
+            }
+            _ => (None, &[][..]),
+        };
+        first
+            .into_iter()
+            .chain(others.iter().map(|repin| &repin.pin))
+    }
+
     /// The event's type as the journal spells it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -538,6 +563,7 @@ impl Event {
             Self::SagaPaused { .. } => "saga_paused",
             Self::SagaResumed { .. } => "saga_resumed",
             Self::RetryOrdered { .. } => "retry_ordered",
+            Self::VersionChanged { .. } => "version_changed",
             Self::SkipOrdered { .. } => "skip_ordered",
             Self::SagaAbandoned { .. } => "saga_abandoned",
             Self::SagaCompleted => "saga_completed",

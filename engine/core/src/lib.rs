@@ -13,6 +13,7 @@
 //! | `state/` | the fold: what a sequence of events means |
 //! | `transition/` | what may happen next, one file a direction and a node kind |
 //! | `effect` | what a state asks of the outside |
+//! | `history` | the calls that a journal tells of |
 
 pub mod call;
 pub mod component;
@@ -20,11 +21,13 @@ pub mod definition;
 pub mod effect;
 pub mod event;
 pub mod expression;
+pub mod history;
 pub mod id;
 pub mod json;
 pub mod limits;
 pub mod log;
 pub mod path;
+pub mod recording;
 pub mod retry;
 pub mod schema;
 pub mod state;
@@ -33,16 +36,18 @@ pub mod transition;
 
 pub use call::{
     CallId, Certainty, Completion, Direction, Ended, Evidence, Failure, FailureKind, Metering,
-    Reply, ReplyToken, Report, RequestRecord,
+    Reply, ReplyToken, Report,
 };
-pub use component::{ComponentInfo, Policy};
+pub use component::{Candidate, ComponentInfo, Policy, SecretGrant};
 pub use definition::{Definition, Problem};
 pub use effect::{Call, ChildOrder, Effect, Told, Want, due_at, effects};
-pub use event::{CutOff, Event, FORMAT, Order, Parent, PauseCause, Pin, Record};
+pub use event::{CutOff, Event, FORMAT, Order, Parent, PauseCause, Pin, Record, Repin};
+pub use history::{History, RecordedCall, RecordedEnd, RecordedOutcome};
 pub use id::{Digest, Name, NameError, SagaId};
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};
 pub use path::StepPath;
+pub use recording::{Recording, RequestRecord};
 pub use retry::RetryPolicy;
 pub use state::{SagaError, State, Status, StepState, StepStatus};
 pub use time::Timestamp;

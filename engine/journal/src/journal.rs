@@ -5,8 +5,9 @@ use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timesta
 
 use crate::error::{JournalError, Refusal};
 use crate::model::{
-    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, FeedEntry,
-    Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
+    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Description,
+    FeedEntry, Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
+    Switch, Switched,
 };
 
 /// A store of sagas, definitions and components.
@@ -159,14 +160,36 @@ pub trait Journal: Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Page<ComponentVersion>, JournalError>;
 
-    /// Makes a version the active one and counts the component's generation up. With `if_generation`,
-    /// only while the generation is that one.
-    async fn activate(
+    /// Changes what people say about a version. `None` when there is none.
+    async fn describe_component_version(
         &self,
         name: &Name,
         version: u32,
-        if_generation: Option<u64>,
-    ) -> Result<Activation, JournalError>;
+        description: &Description,
+    ) -> Result<Option<ComponentVersion>, JournalError>;
+
+    /// Removes a version, and its bytes unless another version has the same. Not while sagas take it,
+    /// or one that is not over is bound to it. Its number is never given out again.
+    async fn remove_component_version(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Removal, JournalError>;
+
+    /// Changes which version sagas take, counts the component's generation up, and remembers who did
+    /// it: one change, or none.
+    async fn switch(&self, switch: &Switch) -> Result<Activation, JournalError>;
+
+    /// The changes of which version sagas take, the latest first.
+    async fn switches(
+        &self,
+        name: &Name,
+        page: PageRequest,
+    ) -> Result<Page<Switched>, JournalError>;
+
+    /// A saga that is not over and of which a step is, or was, bound to this version.
+    async fn live_saga_on(&self, name: &Name, version: u32)
+    -> Result<Option<SagaId>, JournalError>;
 
     /// Sets what the operator grants a component; makes the component if there is none.
     async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError>;
@@ -196,16 +219,31 @@ pub enum Made {
     Existing,
 }
 
-/// What came of an activation.
+/// What came of a [`Switch`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Activation {
-    /// The version is active.
+    /// It is done.
     Done(ComponentRow),
     /// There is no such component or version.
     NotFound,
+    /// A version is to share sagas with the active one, and there is no active one, or it is that one.
+    Unshareable,
     /// Somebody else changed it: the component's generation is this one.
     Outdated {
         /// The present generation.
         generation: u64,
     },
+}
+
+/// What came of removing a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone.
+    Done,
+    /// There is no such component or version.
+    NotFound,
+    /// Sagas take it: it is the active one or the candidate.
+    Taken,
+    /// A saga that is not over is bound to it.
+    Bound(SagaId),
 }

@@ -15,12 +15,12 @@ mod model;
 mod sqlite;
 
 pub use self::error::{JournalError, Refusal};
-pub use self::journal::{Activation, Journal, Made};
+pub use self::journal::{Activation, Journal, Made, Removal};
 pub use self::memory::MemoryJournal;
 pub use self::model::{
     Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, Cursor, DefinitionVersion,
-    FeedEntry, Fence, Head, NewComponentVersion, OwnerId, Ownership, Page, PageRequest, Prune,
-    SagaFilter, SagaRow,
+    Description, FeedEntry, Fence, Head, NewComponentVersion, OwnerId, Ownership, Page,
+    PageRequest, Prune, SagaFilter, SagaRow, Switch, SwitchTo, Switched,
 };
 pub use self::sqlite::SqliteJournal;
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 use wasaga_core::{
-    ComponentInfo, Digest, LogLine, Name, Policy, Record, SagaId, Status, Timestamp,
+    Candidate, ComponentInfo, Digest, LogLine, Name, Order, Policy, Record, SagaId, Status,
+    Timestamp,
 };
 
 use crate::error::JournalError;
@@ -114,6 +115,8 @@ pub struct SagaFilter {
     pub definition: Option<Name>,
     /// Only with this label and value.
     pub tag: Option<(String, String)>,
+    /// Only those of which a step is, or was, bound to this version of this component.
+    pub bound_to: Option<(Name, u32)>,
 }
 
 /// An event of any saga, and its place among the events of all.
@@ -216,8 +219,19 @@ pub struct NewComponentVersion {
     pub size_bytes: u64,
     /// What is in it.
     pub info: ComponentInfo,
+    /// What people say about it.
+    pub description: Description,
     /// When it was uploaded.
     pub at: Timestamp,
+}
+
+/// What people say about a version of a component.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// A text; empty when there is none.
+    pub note: String,
+    /// Labels with their values.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A version of a component.
@@ -233,6 +247,8 @@ pub struct ComponentVersion {
     pub size_bytes: u64,
     /// What is in it.
     pub info: ComponentInfo,
+    /// What people say about it.
+    pub description: Description,
     /// When it was uploaded.
     pub created_at: Timestamp,
 }
@@ -244,10 +260,56 @@ pub struct ComponentRow {
     pub name: Name,
     /// Number of the active version, when one is.
     pub active: Option<u32>,
-    /// Counts activations: who changes the active version says which count it saw.
+    /// A version that shares its sagas with the active one, when one does.
+    pub candidate: Option<Candidate>,
+    /// Counts changes of the active version and of the candidate: who makes one says which count it
+    /// saw.
     pub generation: u64,
     /// What the operator grants it.
     pub policy: Policy,
     /// Its latest version's number; 0 when it has a policy but no version yet.
     pub latest: u32,
+}
+
+/// Which version sagas take, from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// The component.
+    pub name: Name,
+    /// What becomes of it.
+    pub to: SwitchTo,
+    /// Only while the component's generation is this one.
+    pub if_generation: Option<u64>,
+    /// Who and why.
+    pub order: Order,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What becomes of a component with a [`Switch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "kebab-case")]
+pub enum SwitchTo {
+    /// All sagas take this version; nothing is shared any more.
+    Active {
+        /// Its number.
+        version: u32,
+    },
+    /// Some sagas take another version than the active one, which there has to be.
+    Shared(Candidate),
+    /// All sagas take the active version again.
+    Unshared,
+}
+
+/// A change of which version sagas take, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switched {
+    /// The component's generation after it.
+    pub generation: u64,
+    /// What became of the component.
+    pub to: SwitchTo,
+    /// Who and why.
+    pub order: Order,
+    /// When.
+    pub at: Timestamp,
 }

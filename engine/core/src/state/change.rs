@@ -9,7 +9,7 @@ use super::node::{NodeState, Stand};
 use super::step::{Act, Progress, StepState};
 use super::{Phase, State, Stuck};
 use crate::call::{Direction, Evidence, Failure, Metering};
-use crate::event::CutOff;
+use crate::event::{CutOff, Pin, Repin};
 use crate::path::StepPath;
 use crate::time::Timestamp;
 
@@ -38,6 +38,18 @@ impl State {
             None if attempt == 1 => self.reach(StepState::reached(path.clone(), at)),
             None => return Err(unknown(path)),
         }
+        self.step_mut(path)?.attempted_at = at;
+        Ok(())
+    }
+
+    /// Binds a step to another version of its component. A call that runs keeps its own.
+    pub(super) fn bind(&mut self, repin: &Repin) -> Result<(), String> {
+        let step = self.step_mut(&repin.step)?;
+        let fits = |pin: &Pin| pin.component == repin.pin.component;
+        if !step.pin.as_ref().is_some_and(fits) || step.running().is_some() {
+            return Err(step.words());
+        }
+        step.pin = Some(repin.pin.clone());
         Ok(())
     }
 
@@ -135,6 +147,7 @@ impl State {
         path: &StepPath,
         direction: Direction,
         attempt: u32,
+        at: Timestamp,
     ) -> Result<(), String> {
         let step = self.step_mut(path)?;
         let effort = step.effort(direction);
@@ -149,6 +162,7 @@ impl State {
         let effort = step.effort_mut(direction);
         effort.progress = Progress::Running;
         effort.attempts = attempt;
+        step.attempted_at = at;
         Ok(())
     }
 

@@ -401,7 +401,7 @@ impl State {
             }
             (Confirming, Event::ConfirmationStarted { step, attempt }) => {
                 self.unpaused()?;
-                self.effort_started(step, Direction::Confirm, *attempt)?;
+                self.effort_started(step, Direction::Confirm, *attempt, at)?;
             }
             (
                 Confirming,
@@ -463,7 +463,7 @@ impl State {
                 if self.step_mut(step)?.is_acting() {
                     return Err(self.words_of(step));
                 }
-                self.effort_started(step, Direction::Compensate, *attempt)?;
+                self.effort_started(step, Direction::Compensate, *attempt, at)?;
             }
             (
                 Backward,
@@ -525,7 +525,15 @@ impl State {
                     self.try_again(path, at)?;
                 }
                 for repin in pins {
-                    self.step_mut(&repin.step)?.pin = Some(repin.pin.clone());
+                    self.bind(repin)?;
+                }
+            }
+            (
+                Forward | Backward | Confirming | Phase::Stuck(_),
+                Event::VersionChanged { pins, .. },
+            ) => {
+                for repin in pins {
+                    self.bind(repin)?;
                 }
             }
             (Phase::Stuck(stuck), Event::SkipOrdered { steps, .. }) => {

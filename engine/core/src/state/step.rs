@@ -55,6 +55,8 @@ pub struct StepState {
     pub compensation: Effort,
     /// When its first attempt started.
     pub started_at: Timestamp,
+    /// When its latest attempt started, in any direction.
+    pub attempted_at: Timestamp,
     /// When its act ended for good.
     pub finished_at: Option<Timestamp>,
 }
@@ -228,6 +230,7 @@ impl StepState {
             confirmation: Effort::none(),
             compensation: Effort::none(),
             started_at: at,
+            attempted_at: at,
             finished_at: None,
         }
     }

@@ -17,7 +17,7 @@
 //! | `backward` | undoing steps |
 //! | `effort` | what follows from what `confirm` and `compensate` returned |
 //! | `recover` | what follows from the end of the engine |
-//! | `operator` | cancel, pause, resume, retry, skip, abandon, commit, reject |
+//! | `operator` | cancel, pause, resume, retry, skip, change of version, abandon, commit, reject |
 
 mod act;
 mod backward;

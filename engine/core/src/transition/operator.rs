@@ -1,8 +1,9 @@
 //! What operators can do to a saga.
 
 use super::forward::{is_exhausted, is_for};
-use super::{Env, TransitionError, Turn};
+use super::{Active, Env, TransitionError, Turn};
 use crate::event::{Event, Order, PauseCause, Pin, Repin};
+use crate::id::Name;
 use crate::path::StepPath;
 use crate::state::{Act, CommitState, Phase, Progress, SagaError, Stand, Status, StepState, Stuck};
 
@@ -26,6 +27,16 @@ pub enum Verb {
     Skip {
         /// Of which step; of all when absent.
         step: Option<StepPath>,
+    },
+    /// Run the calls that are still to come on another version. Those that were made stay as they
+    /// are, and so does one that runs.
+    ChangeVersion {
+        /// Of which component.
+        component: Name,
+        /// Only of the steps that are bound to this version; of all when absent.
+        from: Option<u32>,
+        /// The version.
+        to: Active,
     },
     /// Give the saga up as it is.
     Abandon,
@@ -55,6 +66,7 @@ impl Verb {
             Self::Resume => "resumed",
             Self::Retry { .. } => "retried",
             Self::Skip { .. } => "skipped",
+            Self::ChangeVersion { .. } => "moved to another version",
             Self::Abandon => "abandoned",
             Self::Commit => "committed",
             Self::Reject => "rejected",
@@ -71,6 +83,7 @@ impl Verb {
             Self::Resume => &[Paused],
             Self::Retry { .. } => &[Running, Waiting, Paused, Confirming, Compensating, Stuck],
             Self::Skip { .. } => &[Stuck],
+            Self::ChangeVersion { .. } => &[Waiting, Paused, Stuck],
             Self::Abandon => &[Paused, Stuck],
             Self::Commit | Self::Reject => &[Waiting],
         }
@@ -135,6 +148,23 @@ impl Turn {
                 let gave_up = gave_up.map(|step| step.path.clone()).collect();
                 let steps = self.chosen(gave_up, step, participle, "gave up")?;
                 Ok(self.emit(Event::SkipOrdered { steps, order })?)
+            }
+            Verb::ChangeVersion {
+                component,
+                from,
+                to,
+            } => {
+                let pins = self.moved(&component, from, to);
+                if pins.is_empty() {
+                    return Err(unfit(&format!(
+                        "it has no step with calls to come that is bound to {} of component `{component}`",
+                        from.map_or_else(
+                            || format!("a version other than {}", to.version),
+                            |from| format!("version {from}")
+                        )
+                    )));
+                }
+                Ok(self.emit(Event::VersionChanged { pins, order })?)
             }
         }
     }
@@ -277,6 +307,33 @@ impl Turn {
             }
             _ => false,
         }
+    }
+
+    /// The steps that may still call a component and do not call it now, bound to another version.
+    fn moved(&self, component: &Name, from: Option<u32>, to: Active) -> Vec<Repin> {
+        let fits = |pin: &Pin| {
+            pin.component == *component
+                && pin.version != to.version
+                && from.is_none_or(|from| pin.version == from)
+        };
+        let steps = self.state.steps.iter();
+        let steps = steps.filter(|step| {
+            let undone = matches!(
+                step.compensation.progress,
+                Progress::Completed | Progress::Skipped(_)
+            );
+            step.pin.as_ref().is_some_and(fits) && step.running().is_none() && !undone
+        });
+        steps
+            .map(|step| Repin {
+                step: step.path.clone(),
+                pin: Pin {
+                    component: component.clone(),
+                    version: to.version,
+                    digest: to.digest,
+                },
+            })
+            .collect()
     }
 
     fn active_pins(

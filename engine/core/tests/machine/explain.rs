@@ -176,6 +176,9 @@ impl Story {
                     self.unconfirmed.remove(step);
                 }
             }
+            Event::VersionChanged { pins, .. } => {
+                assert!(pins.iter().all(|repin| !self.running.contains(&repin.step)));
+            }
             Event::SkipOrdered { steps, .. } => {
                 for step in steps {
                     self.gave_up.remove(step);

@@ -254,6 +254,11 @@ pub(super) fn say(record: &Record) -> Said<'_> {
             let what = format!("tries {} again{}, ordered", named(steps), on(pins));
             ordered(Tone::Notable, "↻", &what, order)
         }
+        Event::VersionChanged { pins, order } => {
+            let steps: Vec<_> = pins.iter().map(|repin| repin.step.clone()).collect();
+            let what = format!("runs {} from now on{}, ordered", named(&steps), on(pins));
+            ordered(Tone::Notable, "⇄", &what, order)
+        }
         Event::SkipOrdered { steps, order } => {
             let what = format!("does without what gave up of {}, ordered", named(steps));
             ordered(Tone::Notable, "·", &what, order)
