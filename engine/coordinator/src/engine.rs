@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::residents::Residents;
 use crate::retention;
 use crate::sagas::Sagas;
+use crate::unloading;
 
 /// How long a shutdown waits at the most until the sagas whose calls were cut off are given back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -74,8 +75,8 @@ impl Engine {
 }
 
 impl World for Engine {
-    fn active(&self, component: &Name, _saga: SagaId) -> Option<Active> {
-        self.components.active(component)
+    fn active(&self, component: &Name, saga: SagaId) -> Option<Active> {
+        self.components.active(component, saga)
     }
 
     fn confirms(&self, pin: &Pin) -> bool {
@@ -162,6 +163,7 @@ impl Coordinator {
         tasks.spawn(keep_lease(Arc::clone(&engine)));
         tasks.spawn(retention::run(Arc::clone(&engine)));
         tasks.spawn(save_breakers(Arc::clone(&engine)));
+        tasks.spawn(unloading::run(Arc::clone(&engine)));
         tasks.close();
         let background = Arc::new(Background {
             writer: std::sync::Mutex::new(Some(writer)),
@@ -175,7 +177,6 @@ impl Coordinator {
         })
     }
 
-    #[cfg(test)]
     pub(crate) const fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }

@@ -128,12 +128,115 @@ pub enum CommandError {
     Commit(String),
 }
 
+/// A recorded call that was not run again.
+#[derive(Debug, thiserror::Error)]
+pub enum RerunError {
+    /// There is no such saga.
+    #[error("there is no saga {0}")]
+    NoSaga(SagaId),
+    /// The saga has no such call.
+    #[error("saga {saga} has no call that event {seq} started")]
+    NoCall {
+        /// Which saga.
+        saga: SagaId,
+        /// The number that was asked for.
+        seq: u64,
+    },
+    /// There is no such version, or not any more.
+    #[error("there is no version {version} of component `{component}`: name another one")]
+    NoVersion {
+        /// The component.
+        component: Name,
+        /// The version that was asked for.
+        version: u32,
+    },
+    /// The saga cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// A version that was not tried.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no such component or version.
+    #[error("there is no component `{component}`{}", version.map(|v| format!(" of version {v}")).unwrap_or_default())]
+    NoVersion {
+        /// The component.
+        component: Name,
+        /// The version that was asked for.
+        version: Option<u32>,
+    },
+    /// No version is active whose calls it could be tried on.
+    #[error("component `{0}` has no active version: name the one whose calls are to be run again")]
+    NoActive(Name),
+    /// A saga cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The sandbox failed: an error of the engine.
+    #[error("a call could not be run again: {0}")]
+    Broken(String),
+}
+
+/// Sagas that were not moved to another version.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// There is no such version.
+    #[error("there is no version {version} of component `{component}`")]
+    NoVersion {
+        /// The component.
+        component: Name,
+        /// The version that was asked for.
+        version: u32,
+    },
+    /// No version is active.
+    #[error("component `{0}` has no active version: name the version to move to")]
+    NoActive(Name),
+    /// The version cannot be called in all ways in which the present one can.
+    #[error(
+        "version {to} of component `{component}` does not export `{}`, which version {from} does: \
+         sagas that rely on it cannot run on that version", .exports.join("`, `")
+    )]
+    Lacks {
+        /// The component.
+        component: Name,
+        /// The present version.
+        from: u32,
+        /// The version that was asked for.
+        to: u32,
+        /// What it does not export.
+        exports: Vec<String>,
+    },
+    /// A saga did not take it.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The store did not answer.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl From<JournalError> for VerifyError {
+    fn from(error: JournalError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
 /// An upload that was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The bytes are no component that the engine can run.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    /// It is to become active and imports what its component's policy does not grant.
+    #[error(
+        "component `{name}` would import `{}`, which its policy does not grant: add it to \
+         allowed_imports, or upload it without activating it", .imports.join("`, `")
+    )]
+    NotGranted {
+        /// The component.
+        name: Name,
+        /// All imports that are not granted.
+        imports: Vec<String>,
+    },
     /// The store did not take it.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -145,6 +248,17 @@ pub enum SetPolicyError {
     /// Something in it has no meaning.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// It does not grant what a version imports that sagas take.
+    #[error(
+        "allowed_imports: version {version}, which sagas take, imports `{}`: allow it, or activate \
+         another version first", .imports.join("`, `")
+    )]
+    NotGranted {
+        /// The version.
+        version: u32,
+        /// All imports that are not granted.
+        imports: Vec<String>,
+    },
     /// The store did not take it.
     #[error(transparent)]
     Journal(#[from] JournalError),

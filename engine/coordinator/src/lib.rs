@@ -19,9 +19,14 @@
 //! | `catalog/` | definitions and components, as sagas and users see them |
 //! | `start` | starting sagas, once each |
 //! | `sagas` | reading and steering sagas |
+//! | `moving` | moving sagas to another version of a component |
+//! | `calls` | the calls of a saga, and running one again |
+//! | `verify` | trying a version on what another one did |
+//! | `unloading` | drops versions that no saga needs from memory |
 
 mod append;
 mod breakers;
+mod calls;
 mod catalog;
 mod claimer;
 mod clock;
@@ -35,23 +40,32 @@ mod hold;
 mod hub;
 mod load;
 mod metrics;
+mod moving;
 mod nested;
 mod opening;
 mod residents;
 mod retention;
 mod sagas;
 mod start;
+mod unloading;
+mod verify;
 mod work;
 
 pub use self::breakers::{BreakerState, BreakerView, Breakers};
-pub use self::catalog::{Activate, Blobs, Components, Definitions, Uploaded};
+pub use self::calls::{Rerun, RerunOn};
+pub use self::catalog::{
+    Activate, Blobs, Components, Definitions, RemoveError, Removed, SwitchError, SwitchRequest,
+    Upload, Uploaded,
+};
 pub use self::config::{Config, Retention};
 pub use self::engine::Coordinator;
 pub use self::error::{
-    ApplyError, BatchError, CommandError, OpenError, ReadError, SetPolicyError, StartError,
-    UploadError,
+    ApplyError, BatchError, CommandError, MoveError, OpenError, ReadError, RerunError,
+    SetPolicyError, StartError, UploadError, VerifyError,
 };
 pub use self::feed::Feed;
 pub use self::hub::Watch;
+pub use self::moving::{MAX_MOVED, Move, Moved, Then, Which};
 pub use self::sagas::Sagas;
 pub use self::start::{StartRequest, Started};
+pub use self::verify::{Different, MAX_CALLS, MAX_SAGAS, Verification, Verify};

@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::error::ReadError;
 
 /// Records read at a time.
-const PAGE: u32 = 1_000;
+pub(crate) const PAGE: u32 = 1_000;
 
 /// Reads a saga's whole journal and folds it. `None` when there is no such saga.
 pub(crate) async fn load(engine: &Engine, saga: SagaId) -> Result<Option<State>, ReadError> {

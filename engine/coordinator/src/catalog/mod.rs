@@ -5,5 +5,7 @@ mod components;
 mod definitions;
 
 pub use self::blobs::Blobs;
-pub use self::components::{Activate, Components, Uploaded};
+pub use self::components::{
+    Activate, Components, RemoveError, Removed, SwitchError, SwitchRequest, Upload, Uploaded,
+};
 pub use self::definitions::Definitions;

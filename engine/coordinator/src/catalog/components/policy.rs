@@ -1,0 +1,38 @@
+//! What a component is granted.
+
+use wasaga_core::{Name, Policy};
+
+use super::Components;
+use crate::error::SetPolicyError;
+
+impl Components {
+    /// Sets what a component is granted, from its next call on. The component need not exist yet.
+    ///
+    /// # Errors
+    /// When something in the policy has no meaning, or it does not grant what a version imports that
+    /// sagas take. Nothing was stored then.
+    pub async fn set_policy(&self, name: &Name, policy: Policy) -> Result<(), SetPolicyError> {
+        self.host.check_policy(&policy)?;
+        let _changing = self.changing.lock().await;
+        let row = self.journal.component(name).await?;
+        let taken = row.iter().flat_map(|row| {
+            let candidate = row.candidate.map(|candidate| candidate.version);
+            row.active.into_iter().chain(candidate)
+        });
+        for number in taken {
+            let Some(version) = self.journal.component_version(name, number).await? else {
+                continue;
+            };
+            let imports = wasaga_host::not_granted(&version.info, &policy);
+            if !imports.is_empty() {
+                return Err(SetPolicyError::NotGranted {
+                    version: number,
+                    imports,
+                });
+            }
+        }
+        self.journal.put_policy(name, &policy).await?;
+        self.seen.set_policy(name, policy);
+        Ok(())
+    }
+}
