@@ -11,7 +11,11 @@
 //! | `report` | the figures, as a table and as JSON |
 //! | `waiting` | what sagas that wait for replies cost in memory |
 //! | `history` | what a million finished sagas cost those that run |
+//! | `swap` | what sagas notice when the active version changes under them |
+//! | `verify` | how long it takes to try a version on recorded calls |
+//! | `build` | two versions of the component that do the same |
 
+mod build;
 mod ceiling;
 mod history;
 mod load;
@@ -19,6 +23,8 @@ mod percentile;
 mod report;
 mod scenario;
 mod server;
+mod swap;
+mod verify;
 mod waiting;
 mod walk;
 
@@ -52,6 +58,10 @@ enum What {
     Waiting(waiting::Options),
     /// Measure what finished sagas cost those that run, and how fast they are listed
     History(history::Options),
+    /// Measure what sagas notice when the active version of their component changes again and again
+    Swap(swap::Options),
+    /// Measure how long it takes to try a version on recorded calls
+    Verify(verify::Options),
 }
 
 /// Where to measure, and with what.
@@ -95,6 +105,8 @@ pub(crate) async fn run(options: &Options, output: &mut Output) -> anyhow::Resul
         None => &options.throughput.place,
         Some(What::Waiting(options)) => &options.place,
         Some(What::History(options)) => &options.place,
+        Some(What::Swap(options)) => &options.place,
+        Some(What::Verify(options)) => &options.place,
     };
     let component = scenario::component_file(place.component.as_deref())?;
     let wasm = std::fs::read(&component).with_context(|| component.display().to_string())?;
@@ -127,6 +139,8 @@ async fn measure_and_show(
         }
         Some(What::Waiting(options)) => waiting::run(options, wasm, data, output).await?,
         Some(What::History(options)) => history::run(options, wasm, data, output).await?,
+        Some(What::Swap(options)) => swap::run(options, wasm, data, output).await?,
+        Some(What::Verify(options)) => verify::run(options, wasm, data, output).await?,
     }
     Ok(())
 }

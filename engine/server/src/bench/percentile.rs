@@ -15,6 +15,11 @@ impl Times {
         }
     }
 
+    /// These and those of others.
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self::new([self.sorted_us, others.sorted_us].concat())
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.sorted_us.len()

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use wasaga_core::Status;
 
 use crate::cli::{Client, Usage};
+use crate::wire::UploadedComponent;
 
 /// Name of the component.
 pub(super) const COMPONENT: &str = "bench";
@@ -92,14 +93,7 @@ impl Scenario {
     /// Uploads the component and applies the definitions.
     pub(super) async fn set_up(&self, server: &str) -> anyhow::Result<()> {
         let client = Client::new(server)?;
-        let upload = client
-            .request(Method::POST, &["v1", "components", COMPONENT])
-            .header("content-type", "application/wasm")
-            .body(self.wasm.clone());
-        client
-            .send(upload)
-            .await
-            .context("the component was not taken")?;
+        upload(&client, &self.wasm, "true").await?;
         for path in SagaPath::ALL {
             let apply = client
                 .request(Method::PUT, &["v1", "definitions", path.as_str()])
@@ -111,6 +105,21 @@ impl Scenario {
         }
         Ok(())
     }
+}
+
+/// Uploads a version of the component, and answers its number.
+pub(super) async fn upload(client: &Client, wasm: &[u8], activate: &str) -> anyhow::Result<u32> {
+    let upload = client
+        .request(Method::POST, &["v1", "components", COMPONENT])
+        .query(&[("activate", activate)])
+        .header("content-type", "application/wasm")
+        .body(wasm.to_vec());
+    let answer = client
+        .send(upload)
+        .await
+        .context("the component was not taken")?;
+    let version: UploadedComponent = answer.json()?;
+    Ok(version.version.version)
 }
 
 /// The component to run: the one that was asked for, or the one that `tests/guests.sh` has built beside

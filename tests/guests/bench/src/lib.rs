@@ -1,8 +1,14 @@
 //! Three actions, `one`, `two` and `three`, that only compute: what the engine itself costs is measured with them. A
 //! fourth, `ask`, waits for a reply and leaves it as its result.
 
+use std::hint::black_box;
+
 use sha2::{Digest, Sha256};
 use wasaga_sdk::prelude::*;
+
+/// Says which build this is with its last character. `wasaga bench` makes another build of these bytes by changing it:
+/// so it has two versions that do the same and can tell their own work from the other's.
+static BUILD: &str = "wasaga-bench-build:A";
 
 /// Rounds of hashing an action does: a few microseconds of work.
 const ROUNDS: u32 = 16;
@@ -27,6 +33,7 @@ struct Arguments {
 struct Computed {
     digest: String,
     amount: f64,
+    build: String,
 }
 
 impl Computed {
@@ -40,6 +47,8 @@ impl Computed {
         Self {
             digest,
             amount: input.amount,
+            // Not known when this is compiled: the text stays where it can be changed.
+            build: black_box(BUILD).to_owned(),
         }
     }
 }
@@ -58,10 +67,14 @@ fn act(key: &str, call: &Call<Input>) -> Result<Completed<Computed>, StepError> 
     Ok(Completed::new(computed).patch(patch))
 }
 
-/// Computes the same again and compares.
+/// Computes the same again and compares. What another build has done is not this one's to undo.
 fn compensate(key: &str, call: &Call<Input>, result: Option<Computed>) -> Result<(), StepError> {
     let again = Computed::new(key, &call.input);
     match result {
+        Some(result) if result.build != again.build => Err(StepError::permanent(
+            "other-build",
+            format!("{} is to undo what {} has done", again.build, result.build),
+        )),
         Some(result) if result.digest != again.digest => Err(StepError::permanent(
             "wrong-result",
             "the result is not what act computed",
