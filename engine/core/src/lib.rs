@@ -14,8 +14,10 @@
 //! | `transition/` | what may happen next, one file a direction and a node kind |
 //! | `effect` | what a state asks of the outside |
 //! | `history` | the calls that a journal tells of |
+//! | `comparison/` | what is different when such a call is run again on another version |
 
 pub mod call;
+pub mod comparison;
 pub mod component;
 pub mod definition;
 pub mod effect;
@@ -38,6 +40,7 @@ pub use call::{
     CallId, Certainty, Completion, Direction, Ended, Evidence, Failure, FailureKind, Metering,
     Reply, ReplyToken, Report,
 };
+pub use comparison::{Comparison, Difference, Incomparable, comparable, compare};
 pub use component::{Candidate, ComponentInfo, Policy, SecretGrant};
 pub use definition::{Definition, Problem};
 pub use effect::{Call, ChildOrder, Effect, Told, Want, due_at, effects};

@@ -1,6 +1,10 @@
 //! What of a call's requests is kept, so that people can look at it and another version of the
 //! component can be tried on it.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::id::Digest;
@@ -111,6 +115,31 @@ impl Body {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
+    }
+
+    /// The bytes, unless they were not kept.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Empty => Some(Cow::Borrowed(&[])),
+            Self::Text(text) => Some(Cow::Borrowed(text.as_bytes())),
+            Self::Base64(text) => BASE64_STANDARD.decode(text).ok().map(Cow::Owned),
+            Self::Omitted(_) => None,
+        }
+    }
+
+    /// The digest of the bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Omitted(digest) => *digest,
+            // What is no base64 was not written by the engine: it stands for itself.
+            Self::Base64(text) => self
+                .bytes()
+                .map_or_else(|| Digest::of(text.as_bytes()), |bytes| Digest::of(&bytes)),
+            Self::Empty => Digest::of(&[]),
+            Self::Text(text) => Digest::of(text.as_bytes()),
+        }
     }
 }
 
