@@ -56,11 +56,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a binary and waits until it says that it is ready.
     pub(crate) fn start(program: &Path, arguments: &[&str]) -> Self {
+        Self::start_logged(program, arguments, Stdio::inherit())
+    }
+
+    /// The same, with somewhere for its standard error to go.
+    pub(crate) fn start_logged(program: &Path, arguments: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(program)
             .args(arguments)
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));

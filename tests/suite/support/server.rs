@@ -1,9 +1,9 @@
 //! A server and its client.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::process::{Process, binary, guest, wasaga};
 use super::{PATIENCE, eventually};
@@ -12,6 +12,8 @@ use super::{PATIENCE, eventually};
 pub(crate) struct Server {
     pub(crate) process: Process,
     data: TempDir,
+    /// Where its log goes, when a test wants to read it.
+    log: Option<NamedTempFile>,
     options: Vec<String>,
     client: reqwest::Client,
 }
@@ -53,6 +55,27 @@ impl Server {
     }
 
     pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::start_somewhere(options, None)
+    }
+
+    /// A server whose log can be read.
+    pub(crate) fn start_logged(options: &[&str]) -> Self {
+        Self::start_somewhere(options, Some(NamedTempFile::new().expect("a file")))
+    }
+
+    /// What a server has logged that was started so that it can be read.
+    pub(crate) fn log(&self) -> String {
+        let log = self.log.as_ref().expect("its log can be read");
+        let bytes = std::fs::read(log.path()).expect("its log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    fn start_somewhere(options: &[&str], log: Option<NamedTempFile>) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
         // Which provider of cryptography is used is the process's choice, not the client's.
@@ -63,8 +86,9 @@ impl Server {
             .build()
             .expect("a client");
         Self {
-            process: serve(&data, &options),
+            process: serve(&data, &options, log.as_ref()),
             data,
+            log,
             options,
             client,
         }
@@ -72,7 +96,7 @@ impl Server {
 
     /// Starts a process again on the same data, after the one before has ended.
     pub(crate) fn restart(&mut self) {
-        self.process = serve(&self.data, &self.options);
+        self.process = serve(&self.data, &self.options, self.log.as_ref());
     }
 
     /// Ends the process and starts another one on the same data with these options.
@@ -246,9 +270,12 @@ impl Server {
     }
 }
 
-fn serve(data: &TempDir, options: &[String]) -> Process {
+fn serve(data: &TempDir, options: &[String], log: Option<&NamedTempFile>) -> Process {
     let path = data.path().to_str().expect("a path in UTF-8");
     let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--data", path];
     arguments.extend(options.iter().map(String::as_str));
-    Process::start(&binary("wasaga"), &arguments)
+    let log = log.map_or_else(Stdio::inherit, |log| {
+        log.reopen().expect("its log can be opened").into()
+    });
+    Process::start_logged(&binary("wasaga"), &arguments, log)
 }
