@@ -4,7 +4,6 @@
 //! a MAC under a key that lies beside them, in a directory that nobody else can read.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +15,8 @@ use sha2::Sha256;
 use wasaga_core::Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use crate::engine;
 
 const KEY_FILE: &str = "key";
 /// A whole block of the hash, as HMAC takes it.
@@ -44,12 +45,10 @@ impl Cache {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         fs::set_permissions(dir, Permissions::from_mode(0o700))?;
         remove_leftovers(dir)?;
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
             dir: dir.to_owned(),
             key: key(&dir.join(KEY_FILE))?,
-            compatibility: hasher.finish(),
+            compatibility: engine::compatibility(engine),
             max_bytes,
         })
     }
@@ -63,8 +62,8 @@ impl Cache {
             tracing::warn!(%digest, "a compiled component was changed on disk: compiling it again");
             return None;
         }
-        // SAFETY: `deserialize` needs bytes that `Component::serialize` made. The MAC says that a
-        // process with the key wrote them, and only this function's counterpart `store` signs.
+        // SAFETY: `deserialize` needs bytes that wasmtime's compiler made. The MAC says that a process
+        // with the key wrote them, and only this function's counterpart `keep` signs.
         let component = unsafe { Component::deserialize(engine, code) };
         component
             .map_err(
@@ -73,18 +72,27 @@ impl Cache {
             .ok()
     }
 
-    /// Keeps what was compiled. A cache that cannot be written costs time and nothing else.
-    pub(crate) fn store(&self, digest: Digest, component: &Component) {
-        let stored = component
-            .serialize()
-            .map_err(io::Error::other)
-            .and_then(|code| {
-                self.make_room(code.len() as u64)?;
-                self.write(digest, &code)
-            });
+    /// Loads what the compiler has just made of the upload with this digest, and keeps it. A cache
+    /// that cannot be written costs time and nothing else.
+    ///
+    /// # Errors
+    /// When the engine does not take it: nothing is kept then.
+    pub(crate) fn keep(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        code: &[u8],
+    ) -> wasmtime::Result<Component> {
+        // SAFETY: `deserialize` needs bytes that wasmtime's compiler made. They come from it, in this
+        // process or in one of the same build that this one started and that alone wrote to the pipe.
+        let component = unsafe { Component::deserialize(engine, code) }?;
+        let stored = self
+            .make_room(code.len() as u64)
+            .and_then(|()| self.write(digest, code));
         if let Err(error) = stored {
             tracing::warn!(%digest, "a compiled component is not kept: {error}");
         }
+        Ok(component)
     }
 
     /// Writes the file whole or not at all.

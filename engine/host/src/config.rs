@@ -17,6 +17,8 @@ pub struct HostConfig {
     pub cache_dir: PathBuf,
     /// Bytes that the directory may hold; the oldest files go first.
     pub max_cache_bytes: u64,
+    /// How uploads are compiled, and what that may take.
+    pub compiler: CompilerConfig,
     /// What a call may use.
     pub limits: DefaultLimits,
     /// Calls that run at the same time. Others wait, first come, first served.
@@ -45,6 +47,7 @@ impl HostConfig {
         Self {
             cache_dir: cache_dir.into(),
             max_cache_bytes: 4 * GIB,
+            compiler: CompilerConfig::default(),
             limits: DefaultLimits::default(),
             max_concurrent_calls: 256,
             max_calls_per_component: 128,
@@ -53,6 +56,58 @@ impl HostConfig {
             fuel_yield_interval: 1_000_000,
             connect_timeout: Duration::from_secs(10),
             max_request_bytes: 4 * MIB,
+        }
+    }
+}
+
+/// How a component is compiled. A hostile one can be made to take the compiler long, to need much
+/// memory, and perhaps to crash it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompilerConfig {
+    /// Where the compiler runs.
+    pub place: CompilerPlace,
+    /// Computing time of one compilation. By the clock it may take
+    /// [`CLOCK_FACTOR`](Self::CLOCK_FACTOR) times as long, because it gives way to calls.
+    pub timeout: Duration,
+    /// Address space of a compiler: its own, what was uploaded, and what comes of it.
+    pub memory_bytes: u64,
+    /// Size of what comes of it.
+    pub max_compiled_bytes: u64,
+    /// Compilers at the same time; each takes one core.
+    pub max_concurrent: u32,
+}
+
+/// Where the compiler runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompilerPlace {
+    /// In this process, one component at a time on all cores, within none of the limits but the
+    /// compiled size: for components that one trusts.
+    InProcess,
+    /// In a process of its own for each component, with every limit.
+    Process {
+        /// The program, by its absolute path.
+        program: PathBuf,
+        /// Its arguments. One more follows them, which the program hands to
+        /// [`compile_component`](crate::compile_component).
+        arguments: Vec<String>,
+    },
+}
+
+impl CompilerConfig {
+    /// How many times its computing time a compilation may take by the clock.
+    pub const CLOCK_FACTOR: u32 = 4;
+}
+
+impl Default for CompilerConfig {
+    /// In this process; elsewhere 60 s, 2 GiB of memory, 512 MiB compiled, one for each core.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            place: CompilerPlace::InProcess,
+            timeout: Duration::from_secs(60),
+            memory_bytes: 2 * GIB,
+            max_compiled_bytes: 512 * MIB,
+            max_concurrent: u32::try_from(cores).unwrap_or(u32::MAX),
         }
     }
 }

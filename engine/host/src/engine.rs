@@ -1,5 +1,7 @@
 //! How wasmtime is set up.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig,
 };
@@ -33,6 +35,27 @@ pub(crate) fn engine(host: &HostConfig) -> wasmtime::Result<Engine> {
         config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
         Engine::new(&config)
     })
+}
+
+/// Makes an engine that only compiles, for one that [`engine`] made: on one core, and without
+/// reserving anything.
+///
+/// # Errors
+/// When wasmtime does not support this machine.
+pub(crate) fn compiler() -> wasmtime::Result<Engine> {
+    let mut config = config();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .parallel_compilation(false);
+    Engine::new(&config)
+}
+
+/// What of wasmtime, its settings and this machine compiled code depends on. Engines with the same
+/// number take each other's code.
+pub(crate) fn compatibility(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
 }
 
 fn config() -> Config {
@@ -79,4 +102,24 @@ fn pool(host: &HostConfig) -> PoolingAllocationConfig {
         .table_keep_resident(KEEP_RESIDENT_TABLE_BYTES)
         .pagemap_scan(Enabled::Auto);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::component::Component;
+
+    use super::*;
+
+    #[test]
+    fn what_the_compiler_makes_is_taken_by_the_engine_that_runs_it() {
+        let running = engine(&HostConfig::new("unused")).expect("an engine");
+        let compiling = compiler().expect("an engine");
+        assert_eq!(compatibility(&running), compatibility(&compiling));
+        assert_ne!(compatibility(&running), compatibility(&Engine::default()));
+
+        let wasm = wat::parse_str("(component (core module (func)))").expect("a component");
+        let code = compiling.precompile_component(&wasm).expect("code");
+        // SAFETY: the line above made it.
+        unsafe { Component::deserialize(&running, &code) }.expect("a component");
+    }
 }

@@ -44,6 +44,11 @@ pub(crate) fn not_loaded(error: &LoadError) -> Ended {
             "component-unavailable",
             error.to_string(),
         ),
+        LoadError::Prepare(error) if error.is_of_the_server() => uncertain(
+            FailureKind::Retryable,
+            "component-unavailable",
+            error.to_string(),
+        ),
         LoadError::Prepare(_) => uncertain(
             FailureKind::Permanent,
             "instantiation-failed",

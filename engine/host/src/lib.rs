@@ -8,6 +8,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `prepare` | from an upload to a linked component, or what is wrong with it |
+//! | `compile/` | compiling in a process of its own, which hostile components may take down |
+//! | `grants`, `changes` | what a version imports against what it may, and against another version |
 //! | `exports` | the functions of a component, looked up and checked once |
 //! | `registry`, `cache` | versions ready to be called, in memory and on disk |
 //! | `admission`, `invoke`, `store` | a call from its place in the queue to its report |
@@ -19,11 +21,14 @@
 mod admission;
 mod bindings;
 mod cache;
+mod changes;
+mod compile;
 mod config;
 mod egress;
 mod engine;
 mod exports;
 mod failure;
+mod grants;
 mod imports;
 mod invoke;
 mod limits;
@@ -41,10 +46,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wasaga_core::{Call, Digest, Ended, Policy};
 
-pub use config::{CallLimits, DefaultLimits, HostConfig};
+pub use changes::Changes;
+pub use compile::compile_component;
+pub use config::{CallLimits, CompilerConfig, CompilerPlace, DefaultLimits, HostConfig};
 pub use egress::PolicyError;
+pub use grants::{not_granted, warnings};
 pub use invoke::Called;
 pub use prepare::{PrepareError, Prepared, componentize};
+pub use registry::LoadError;
 pub use stats::HostStats;
 
 use admission::Admission;
@@ -119,7 +128,7 @@ impl Host {
     }
 
     /// Checks an upload, makes a core module a component, compiles it, and keeps it ready. Large
-    /// components take seconds; one is compiled at a time.
+    /// components take seconds; [`CompilerConfig`] says how many are compiled at a time.
     ///
     /// # Errors
     /// When it is nothing that could be called: [`PrepareError`] says what is wrong.
@@ -132,15 +141,32 @@ impl Host {
                 max_bytes,
             });
         }
-        let digest = Digest::of(&bytes);
-        let loaded = self.inner.registry.prepare(digest, bytes).await?;
-        let warnings = prepare::warnings(&loaded.info);
+        let (digest, loaded) = self.inner.registry.prepare(bytes).await?;
         Ok(Prepared {
             digest,
             size_bytes,
             info: loaded.info.clone(),
-            warnings,
         })
+    }
+
+    /// Makes a version ready, so that no call waits for it: from the cache, else compiled once more.
+    ///
+    /// # Errors
+    /// When its bytes cannot be had, or it cannot be compiled.
+    pub async fn load(&self, digest: Digest) -> Result<(), LoadError> {
+        self.inner.registry.get(digest).await.map(|_| ())
+    }
+
+    /// Drops a version from memory. Calls that run on it go on to their end; the next one loads it
+    /// again. Says whether it was there.
+    pub fn unload(&self, digest: Digest) -> bool {
+        self.inner.registry.unload(digest)
+    }
+
+    /// The versions in memory, in no order that means anything.
+    #[must_use]
+    pub fn loaded(&self) -> Vec<Digest> {
+        self.inner.registry.loaded()
     }
 
     /// Runs one call in a fresh store. Never fails: whatever goes wrong is in the report.
@@ -176,13 +202,14 @@ impl Host {
     /// # Errors
     /// For the first entry that is not of the form it must have.
     pub fn check_policy(policy: &Policy) -> Result<(), PolicyError> {
+        grants::check(policy)?;
         AllowList::new(policy).map(|_| ())
     }
 
     /// What the host has done so far, for metrics.
     #[must_use]
     pub fn stats(&self) -> HostStats {
-        self.inner.counters.read(self.inner.registry.len())
+        self.inner.counters.read(self.inner.registry.loaded().len())
     }
 }
 

@@ -1,7 +1,9 @@
 //! From what was uploaded to what can be called.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasaga_core::{ComponentInfo, Digest};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
@@ -12,10 +14,10 @@ use wasmtime::{Engine, Module};
 use wit_component::ComponentEncoder;
 
 use crate::exports::{ACTION, Exports};
-use crate::imports;
 use crate::logs::truncated;
 use crate::registry::Loaded;
 use crate::store::CallState;
+use crate::{engine, imports};
 
 /// The package of the contract, and its version.
 const CONTRACT: (&str, &str) = ("wasaga:saga/", "0.1.0");
@@ -33,17 +35,16 @@ pub struct Prepared {
     pub size_bytes: u64,
     /// What the component imports and exports.
     pub info: ComponentInfo,
-    /// What its author should know: an import that gives nothing, for example.
-    pub warnings: Vec<String>,
 }
 
 /// Why an upload cannot be a step.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PrepareError {
     /// It is no WebAssembly.
     #[error("not a WebAssembly component: {0}")]
-    NotWasm(&'static str),
+    NotWasm(Cow<'static, str>),
     /// It is larger than it may be.
     #[error("the component has {size_bytes} bytes, at most {max_bytes} are allowed")]
     TooLarge {
@@ -91,6 +92,67 @@ pub enum PrepareError {
     /// It is not valid, or wasmtime cannot compile it.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
+    /// Compiling it takes too long.
+    #[error(
+        "compiling the component took longer than {cpu_time:?} of computing time: split its largest \
+         functions, or raise the server's --compile-timeout"
+    )]
+    CompileTimeout {
+        /// What it may take.
+        cpu_time: Duration,
+    },
+    /// The compiler had to give way to calls for too long.
+    #[error(
+        "the component was not compiled within {wall_time:?}, because the server has too much else to \
+         do: try again later, or raise the server's --compile-timeout"
+    )]
+    CompileStarved {
+        /// How long it was tried.
+        wall_time: Duration,
+    },
+    /// Compiling it takes too much memory.
+    #[error(
+        "compiling the component needed more than {memory_bytes} bytes of memory: split its largest \
+         functions, or raise the server's --compile-memory"
+    )]
+    CompileMemory {
+        /// What it may take.
+        memory_bytes: u64,
+    },
+    /// What comes of it is too large.
+    #[error(
+        "the compiled component has {size_bytes} bytes, at most {max_bytes} are allowed: make it \
+         smaller, or raise the server's --max-compiled-size"
+    )]
+    CompiledTooLarge {
+        /// What it has.
+        size_bytes: u64,
+        /// What it may have.
+        max_bytes: u64,
+    },
+    /// The compiler came to a sudden end over it.
+    #[error("the compiler crashed over the component ({0})")]
+    CompilerCrashed(String),
+    /// There is no compiler, whatever the component is.
+    #[error("the server cannot compile components now: {0}")]
+    CompilerUnavailable(String),
+}
+
+impl PrepareError {
+    /// Whether it says as much of the server as of the component: the same bytes may do another time,
+    /// or with other limits.
+    #[must_use]
+    pub const fn is_of_the_server(&self) -> bool {
+        matches!(
+            self,
+            Self::CompileTimeout { .. }
+                | Self::CompileStarved { .. }
+                | Self::CompileMemory { .. }
+                | Self::CompiledTooLarge { .. }
+                | Self::CompilerCrashed(_)
+                | Self::CompilerUnavailable(_)
+        )
+    }
 }
 
 fn listed(names: &[String]) -> String {
@@ -105,7 +167,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// What the bytes are, by their first eight.
-enum Binary {
+pub(crate) enum Binary {
     Component,
     CoreModule,
 }
@@ -114,31 +176,32 @@ enum Binary {
 ///
 /// # Errors
 /// [`PrepareError::NotWasm`].
-fn binary(bytes: &[u8]) -> Result<Binary, PrepareError> {
+pub(crate) fn recognize(bytes: &[u8]) -> Result<Binary, PrepareError> {
+    let not_wasm = |reason| Err(PrepareError::NotWasm(Cow::Borrowed(reason)));
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(Binary::Component),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Binary::CoreModule),
-        [0, b'a', b's', b'm', ..] => Err(PrepareError::NotWasm("it is of an unknown version")),
-        [] => Err(PrepareError::NotWasm("it is empty")),
-        _ => Err(PrepareError::NotWasm(
-            match Engine::detect_precompiled(bytes) {
-                Some(_) => "it is compiled code; upload the component that it was compiled from",
-                None => "it does not start as one (`\\0asm`)",
-            },
-        )),
+        [0, b'a', b's', b'm', ..] => not_wasm("it is of an unknown version"),
+        [] => not_wasm("it is empty"),
+        _ => not_wasm(match Engine::detect_precompiled(bytes) {
+            Some(_) => "it is compiled code; upload the component that it was compiled from",
+            None => "it does not start as one (`\\0asm`)",
+        }),
     }
 }
 
-/// Compiles an upload. Takes seconds for large ones: not for an async task.
+/// Compiles an upload to code that an engine like this one can load. Takes seconds for large ones:
+/// not for an async task.
 ///
 /// # Errors
 /// When it is no component, no component can be made of it, or it does not compile.
-pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, PrepareError> {
-    let component = match binary(bytes)? {
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, PrepareError> {
+    let component = match recognize(bytes)? {
         Binary::Component => Cow::Borrowed(bytes),
-        Binary::CoreModule => Cow::Owned(encode(bytes)?),
+        Binary::CoreModule => Cow::Owned(encode(engine, bytes)?),
     };
-    Component::from_binary(engine, &component)
+    engine
+        .precompile_component(&component)
         .map_err(|error| PrepareError::Compile(reason(&error)))
 }
 
@@ -148,19 +211,23 @@ pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, Prepar
 /// # Errors
 /// When it is no WebAssembly, or no component can be made of it.
 pub fn componentize(bytes: Vec<u8>) -> Result<Vec<u8>, PrepareError> {
-    match binary(&bytes)? {
+    match recognize(&bytes)? {
         Binary::Component => Ok(bytes),
-        Binary::CoreModule => encode(&bytes),
+        Binary::CoreModule => {
+            let engine = engine::compiler()
+                .map_err(|error| PrepareError::CompilerUnavailable(reason(&error)))?;
+            encode(&engine, &bytes)
+        }
     }
 }
 
 /// Makes a component of a core module that carries its component type.
-fn encode(module: &[u8]) -> Result<Vec<u8>, PrepareError> {
+fn encode(engine: &Engine, module: &[u8]) -> Result<Vec<u8>, PrepareError> {
     let error = |error: &dyn std::fmt::Display| {
         PrepareError::Encode(truncated(&format!("{error:#}"), MAX_REASON_BYTES).to_owned())
     };
     // The encoder trusts the sizes that a module names.
-    Module::validate(&Engine::default(), module).map_err(|e| PrepareError::Compile(reason(&e)))?;
+    Module::validate(engine, module).map_err(|e| PrepareError::Compile(reason(&e)))?;
     let (stripped, _) = wit_component::metadata::decode(module).map_err(|e| error(&e))?;
     if stripped.is_none() {
         return Err(PrepareError::NoComponentType);
@@ -212,19 +279,6 @@ pub(crate) fn link(
     Ok(Loaded { pre, exports, info })
 }
 
-/// What an author should know of a component that is all right.
-///
-/// Files are not worth a word: standard libraries import them whether a step uses them or not.
-pub(crate) fn warnings(info: &ComponentInfo) -> Vec<String> {
-    let sockets = info
-        .imports
-        .iter()
-        .any(|import| import.starts_with("wasi:sockets/"));
-    let warning = "imports `wasi:sockets`: a step has no sockets, every connection fails; requests \
-                   go through `wasaga:saga/http` or `wasi:http`";
-    sockets.then(|| warning.to_owned()).into_iter().collect()
-}
-
 fn info(engine: &Engine, component: &ComponentType) -> ComponentInfo {
     let names =
         |names: &mut dyn Iterator<Item = &str>| names.take(MAX_NAMES).map(str::to_owned).collect();
@@ -242,6 +296,6 @@ fn is_other_contract(name: &str) -> bool {
 }
 
 /// What wasmtime has to say, from the outside in.
-fn reason(error: &wasmtime::Error) -> String {
+pub(crate) fn reason(error: &wasmtime::Error) -> String {
     truncated(&format!("{error:#}"), MAX_REASON_BYTES).to_owned()
 }

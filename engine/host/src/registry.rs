@@ -1,19 +1,18 @@
 //! Versions that are ready to be called, by digest.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashlink::LruCache;
-use tokio::sync::{OnceCell, Semaphore};
-use tokio::task;
+use tokio::sync::OnceCell;
 use wasaga_core::{ComponentInfo, Digest};
-use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 
 use crate::cache::Cache;
+use crate::compile::{self, Compiler};
 use crate::config::HostConfig;
 use crate::exports::Exports;
 use crate::prepare::{self, PrepareError};
-use crate::stats::{Counters, add};
+use crate::stats::Counters;
 use crate::store::CallState;
 use crate::{Components, HostError, engine, imports};
 
@@ -26,14 +25,20 @@ pub(crate) struct Loaded {
 
 /// Why a version cannot be called.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LoadError {
+#[non_exhaustive]
+pub enum LoadError {
+    /// There is no such version.
     #[error("nobody has the bytes of {0}")]
     Missing(Digest),
+    /// Its bytes cannot be read now.
     #[error("the bytes of {digest} cannot be read: {source}")]
     Storage {
+        /// Which version.
         digest: Digest,
+        /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It cannot be compiled or linked any more.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
 }
@@ -46,15 +51,6 @@ pub(crate) struct Registry {
     linker: Linker<CallState>,
     components: Arc<dyn Components>,
     slots: Mutex<LruCache<Digest, Slot>>,
-}
-
-/// What compiling needs. It goes on when whoever asked for it has gone.
-struct Compiler {
-    engine: Engine,
-    cache: Cache,
-    /// One at a time: each takes all cores and much memory.
-    turn: Arc<Semaphore>,
-    counters: Arc<Counters>,
 }
 
 impl Registry {
@@ -73,24 +69,26 @@ impl Registry {
         })?;
         let linker = imports::linker(&engine).map_err(HostError::Engine)?;
         let capacity = config.max_loaded_components.max(1) as usize;
-        let turn = Arc::new(Semaphore::new(1));
+        let compiler = Compiler::new(engine, cache, config.compiler.clone(), counters);
         Ok(Self {
-            compiler: Arc::new(Compiler {
-                engine,
-                cache,
-                turn,
-                counters,
-            }),
+            compiler: Arc::new(compiler),
             linker,
             components,
             slots: Mutex::new(LruCache::new(capacity)),
         })
     }
 
-    /// How many versions are ready.
-    pub(crate) fn len(&self) -> usize {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.iter().filter(|(_, slot)| slot.initialized()).count()
+    /// The versions that are ready.
+    pub(crate) fn loaded(&self) -> Vec<Digest> {
+        let slots = self.slots();
+        let loaded = slots.iter().filter(|(_, slot)| slot.initialized());
+        loaded.map(|(digest, _)| *digest).collect()
+    }
+
+    /// Drops a version for whoever asks for it from now on. Says whether it was ready.
+    pub(crate) fn unload(&self, digest: Digest) -> bool {
+        let slot = self.slots().remove(&digest);
+        slot.is_some_and(|slot| slot.initialized())
     }
 
     /// The version with this digest, from memory, else from the cache on disk, else compiled.
@@ -99,7 +97,8 @@ impl Registry {
             let storage = |source| LoadError::Storage { digest, source };
             let bytes = self.components.wasm(digest).await.map_err(storage)?;
             let bytes = bytes.ok_or(LoadError::Missing(digest))?;
-            if Digest::of(&bytes) != digest {
+            let (found, bytes) = digested(bytes).await?;
+            if found != digest {
                 return Err(storage("they have another digest now".into()));
             }
             Ok(bytes)
@@ -107,18 +106,17 @@ impl Registry {
         .await
     }
 
-    /// The version that was uploaded with these bytes.
+    /// The version that was uploaded with these bytes, and its digest.
     pub(crate) async fn prepare(
         &self,
-        digest: Digest,
         bytes: Vec<u8>,
-    ) -> Result<Arc<Loaded>, PrepareError> {
-        self.load(digest, async { Ok(bytes) })
-            .await
-            .map_err(|error| match error {
-                LoadError::Prepare(error) => error,
-                other => PrepareError::Compile(other.to_string()),
-            })
+    ) -> Result<(Digest, Arc<Loaded>), PrepareError> {
+        let (digest, bytes) = digested(bytes).await?;
+        match self.load(digest, async { Ok(bytes) }).await {
+            Ok(loaded) => Ok((digest, loaded)),
+            Err(LoadError::Prepare(error)) => Err(error),
+            Err(other) => Err(PrepareError::Compile(other.to_string())),
+        }
     }
 
     async fn load(
@@ -147,7 +145,7 @@ impl Registry {
     }
 
     fn slot(&self, digest: Digest) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots();
         if let Some(slot) = slots.get(&digest) {
             return Arc::clone(slot);
         }
@@ -158,7 +156,7 @@ impl Registry {
 
     /// What could not be loaded takes no place, unless somebody else is trying now.
     fn forget(&self, digest: Digest, slot: &Slot) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots();
         let is_same = slots
             .peek(&digest)
             .is_some_and(|known| Arc::ptr_eq(known, slot));
@@ -166,39 +164,13 @@ impl Registry {
             slots.remove(&digest);
         }
     }
+
+    fn slots(&self) -> MutexGuard<'_, LruCache<Digest, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Compiler {
-    async fn cached(self: &Arc<Self>, digest: Digest) -> Option<Component> {
-        let compiler = Arc::clone(self);
-        let load = move || compiler.cache.load(&compiler.engine, digest);
-        let component = task::spawn_blocking(load).await.ok()??;
-        add(&self.counters.cache_hits, 1);
-        Some(component)
-    }
-
-    async fn compile(
-        self: &Arc<Self>,
-        digest: Digest,
-        bytes: Vec<u8>,
-    ) -> Result<Component, PrepareError> {
-        // Never closed, so it is always had; and held until the compiler is done, also when
-        // whoever waits here gives up.
-        let turn = Arc::clone(&self.turn).acquire_owned().await.ok();
-        let compiler = Arc::clone(self);
-        let compile = move || {
-            let _turn = turn;
-            // Whoever was before in the queue may have wanted the same.
-            if let Some(component) = compiler.cache.load(&compiler.engine, digest) {
-                return Ok(component);
-            }
-            let component = prepare::compile(&compiler.engine, &bytes)?;
-            add(&compiler.counters.compiles, 1);
-            compiler.cache.store(digest, &component);
-            Ok(component)
-        };
-        task::spawn_blocking(compile)
-            .await
-            .unwrap_or_else(|error| Err(PrepareError::Compile(format!("the compiler: {error}"))))
-    }
+/// The digest of bytes, of which there may be many.
+async fn digested(bytes: Vec<u8>) -> Result<(Digest, Vec<u8>), PrepareError> {
+    compile::blocking(move || Ok((Digest::of(&bytes), bytes))).await
 }

@@ -9,7 +9,7 @@ use wasaga_core::Policy;
 use super::address;
 
 /// Entries of a policy.
-const MAX_ENTRIES: usize = 256;
+pub(crate) const MAX_ENTRIES: usize = 256;
 /// Length of one, in bytes.
 const MAX_ENTRY_BYTES: usize = 512;
 /// Bytes of all names and values of a policy's configuration.
@@ -36,6 +36,12 @@ pub enum PolicyError {
         "allowed_networks: `{0}` is not a network: expected for example `10.0.0.0/8` or `fd00::/8`"
     )]
     Network(String),
+    /// An entry of `allowed_imports` is no interface.
+    #[error(
+        "allowed_imports: `{0}` is not an interface: expected for example `wasaga:saga/http`, \
+         `wasi:io/streams@0.2.3` or `wasi:io/*`"
+    )]
+    Import(String),
     /// There are too many entries.
     #[error("{field}: {count} entries, at most {MAX_ENTRIES} are allowed")]
     TooMany {

@@ -11,6 +11,7 @@ mod ledger;
 mod outbound;
 
 pub(crate) use allow::AllowList;
+pub(crate) use allow::MAX_ENTRIES;
 pub use allow::PolicyError;
 pub(crate) use gateway::Gateway;
 pub(crate) use outbound::{Incoming, Outbound, Outgoing, OutgoingBody, explain, within};
