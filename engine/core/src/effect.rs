@@ -30,7 +30,7 @@ pub enum Effect {
 }
 
 /// One call of a component.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// The saga.
     pub saga: SagaId,

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::call::Certainty;
-use crate::call::{CallId, Completion, Direction, Ended, Failure, Metering};
+use serde_json::Value;
+
+use crate::call::{CallId, Completion, Direction, Ended, Metering};
 use crate::effect::{self, Call};
 use crate::event::{CutOff, Event, Record};
 use crate::path::StepPath;
@@ -16,7 +17,7 @@ use crate::state::{FoldError, State};
 use crate::time::Timestamp;
 
 /// One attempt of a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecordedCall {
     /// Place in the journal of the event that started it: it tells the saga's calls apart.
     pub seq: u64,
@@ -77,23 +78,28 @@ impl History {
     /// # Errors
     /// When the record cannot stand there.
     pub fn apply(&mut self, record: &Record) -> Result<(), FoldError> {
-        if let Some((call, end)) = end(record) {
-            self.end(&call, end);
-        }
         self.state.apply(record)?;
-        if let Some(step) = started(&record.event) {
-            let call = self
-                .state
-                .step(step)
-                .and_then(|step| effect::call(&self.state, step));
-            if let Some(call) = call {
-                self.running.insert(call.id.clone(), self.calls.len());
-                self.calls.push(RecordedCall {
-                    seq: record.seq,
-                    call: Box::new(call),
-                    end: None,
-                });
+        if let Event::SagaAbandoned { .. } = &record.event {
+            for (_, index) in self.running.drain() {
+                let end = RecordedEnd::cut_off(record, RecordedOutcome::Abandoned);
+                self.calls[index].end = Some(end);
             }
+        } else if let Some((calls, end)) = ended(record) {
+            let ended = calls
+                .into_iter()
+                .find_map(|call| self.running.remove(&call));
+            // What ends without a call is a nested saga, or the wait for a reply.
+            if let Some(index) = ended {
+                self.calls[index].end = Some(end);
+            }
+        }
+        if let Some(call) = self.started(&record.event) {
+            self.running.insert(call.id.clone(), self.calls.len());
+            self.calls.push(RecordedCall {
+                seq: record.seq,
+                call: Box::new(call),
+                end: None,
+            });
         }
         Ok(())
     }
@@ -116,69 +122,36 @@ impl History {
         self.calls
     }
 
-    fn end(&mut self, ended: &Ending<'_>, end: RecordedEnd) {
-        let directions: &[Direction] = match ended.directions {
-            Directions::Act => &[Direction::Act, Direction::OnReply],
-            Directions::Confirm => &[Direction::Confirm],
-            Directions::Compensate => &[Direction::Compensate],
-            Directions::All => {
-                for (_, index) in self.running.drain() {
-                    self.calls[index].end = Some(end.clone());
-                }
-                return;
-            }
+    /// The call that an event started: what went in follows from the state behind it.
+    fn started(&self, event: &Event) -> Option<Call> {
+        let (Event::ActStarted { step, .. }
+        | Event::OnReplyStarted { step, .. }
+        | Event::ConfirmationStarted { step, .. }
+        | Event::CompensationStarted { step, .. }) = event
+        else {
+            return None;
         };
-        let found = directions.iter().find_map(|direction| {
-            self.running.remove(&CallId {
-                direction: *direction,
-                step: ended.step?.clone(),
-                attempt: ended.attempt,
-            })
-        });
-        if let Some(index) = found {
-            self.calls[index].end = Some(end);
+        effect::call(&self.state, self.state.step(step)?)
+    }
+}
+
+impl RecordedEnd {
+    /// An end of which nothing is known but that it came.
+    fn cut_off(record: &Record, outcome: RecordedOutcome) -> Self {
+        Self {
+            seq: record.seq,
+            at: record.at,
+            outcome,
+            metering: Metering::default(),
+            requests: Vec::new(),
         }
     }
 }
 
-/// Which calls an event ends.
-struct Ending<'a> {
-    directions: Directions,
-    step: Option<&'a StepPath>,
-    attempt: u32,
-}
-
-enum Directions {
-    /// `act` or `on-reply`, which are counted together.
-    Act,
-    Confirm,
-    Compensate,
-    /// Whatever runs.
-    All,
-}
-
-/// The step of which an event starts a call.
-const fn started(event: &Event) -> Option<&StepPath> {
-    match event {
-        Event::ActStarted { step, .. }
-        | Event::OnReplyStarted { step, .. }
-        | Event::ConfirmationStarted { step, .. }
-        | Event::CompensationStarted { step, .. } => Some(step),
-        _ => None,
-    }
-}
-
-/// What call a record ends, and how.
-fn end(record: &Record) -> Option<(Ending<'_>, RecordedEnd)> {
-    use Directions::{Act, All, Compensate, Confirm};
-    let failed = |failure: &Failure, certainty: Certainty| {
-        RecordedOutcome::Ended(Ended::Failed {
-            failure: failure.clone(),
-            certainty,
-        })
-    };
-    let done = || RecordedOutcome::Ended(Ended::Completed(Completion::default()));
-    let (directions, step, attempt, outcome, used) = match &record.event {
+/// What call a record ends, and how. It is one of those that are named: `act` and `on-reply` have
+/// the same events.
+fn ended(record: &Record) -> Option<(Vec<CallId>, RecordedEnd)> {
+    let (step, attempt, ended, used) = match &record.event {
         Event::ActCompleted {
             step,
             attempt,
@@ -188,17 +161,11 @@ fn end(record: &Record) -> Option<(Ending<'_>, RecordedEnd)> {
             requests,
         } => {
             let completion = Completion {
-                result: serde_json::Value::clone(result),
+                result: Value::clone(result),
                 context_patch: context_patch.as_deref().cloned(),
             };
-            let outcome = RecordedOutcome::Ended(Ended::Completed(completion));
-            (
-                Act,
-                Some(step),
-                *attempt,
-                outcome,
-                Some((metering, requests)),
-            )
+            let ended = Ended::Completed(completion);
+            (step, attempt, ended, (metering, requests))
         }
         Event::ActPending {
             step,
@@ -208,15 +175,23 @@ fn end(record: &Record) -> Option<(Ending<'_>, RecordedEnd)> {
             requests,
             ..
         } => {
-            let pending = Ended::Pending(serde_json::Value::clone(payload));
-            let outcome = RecordedOutcome::Ended(pending);
-            (
-                Act,
-                Some(step),
-                *attempt,
-                outcome,
-                Some((metering, requests)),
-            )
+            let ended = Ended::Pending(Value::clone(payload));
+            (step, attempt, ended, (metering, requests))
+        }
+        Event::ConfirmationCompleted {
+            step,
+            attempt,
+            metering,
+            requests,
+        }
+        | Event::CompensationCompleted {
+            step,
+            attempt,
+            metering,
+            requests,
+        } => {
+            let ended = Ended::Completed(Completion::default());
+            (step, attempt, ended, (metering, requests))
         }
         Event::ActFailed {
             step,
@@ -226,41 +201,17 @@ fn end(record: &Record) -> Option<(Ending<'_>, RecordedEnd)> {
             metering,
             requests,
             ..
-        } => {
-            let outcome = failed(failure, *certainty);
-            (
-                Act,
-                Some(step),
-                *attempt,
-                outcome,
-                Some((metering, requests)),
-            )
         }
-        Event::ConfirmationCompleted {
+        | Event::ConfirmationFailed {
             step,
             attempt,
+            failure,
+            certainty,
             metering,
             requests,
-        } => (
-            Confirm,
-            Some(step),
-            *attempt,
-            done(),
-            Some((metering, requests)),
-        ),
-        Event::CompensationCompleted {
-            step,
-            attempt,
-            metering,
-            requests,
-        } => (
-            Compensate,
-            Some(step),
-            *attempt,
-            done(),
-            Some((metering, requests)),
-        ),
-        Event::ConfirmationFailed {
+            ..
+        }
+        | Event::CompensationFailed {
             step,
             attempt,
             failure,
@@ -269,71 +220,44 @@ fn end(record: &Record) -> Option<(Ending<'_>, RecordedEnd)> {
             requests,
             ..
         } => {
-            let outcome = failed(failure, *certainty);
-            (
-                Confirm,
-                Some(step),
-                *attempt,
-                outcome,
-                Some((metering, requests)),
-            )
+            let ended = Ended::Failed {
+                failure: failure.clone(),
+                certainty: *certainty,
+            };
+            (step, attempt, ended, (metering, requests))
         }
-        Event::CompensationFailed {
-            step,
-            attempt,
-            failure,
-            certainty,
-            metering,
-            requests,
-            ..
-        } => {
-            let outcome = failed(failure, *certainty);
-            (
-                Compensate,
-                Some(step),
-                *attempt,
-                outcome,
-                Some((metering, requests)),
-            )
+        Event::ActInterrupted { step, attempt, by }
+        | Event::ConfirmationInterrupted { step, attempt, by }
+        | Event::CompensationInterrupted { step, attempt, by } => {
+            let end = RecordedEnd::cut_off(record, RecordedOutcome::Interrupted(*by));
+            return Some((calls(&record.event, step, *attempt), end));
         }
-        Event::ActInterrupted { step, attempt, by } => (
-            Act,
-            Some(step),
-            *attempt,
-            RecordedOutcome::Interrupted(*by),
-            None,
-        ),
-        Event::ConfirmationInterrupted { step, attempt, by } => (
-            Confirm,
-            Some(step),
-            *attempt,
-            RecordedOutcome::Interrupted(*by),
-            None,
-        ),
-        Event::CompensationInterrupted { step, attempt, by } => (
-            Compensate,
-            Some(step),
-            *attempt,
-            RecordedOutcome::Interrupted(*by),
-            None,
-        ),
-        Event::SagaAbandoned { .. } => (All, None, 0, RecordedOutcome::Abandoned, None),
         _ => return None,
     };
-    let (metering, requests) = used.map_or_else(Default::default, |(metering, requests)| {
-        (*metering, requests.clone())
-    });
-    let ending = Ending {
-        directions,
-        step,
+    let (metering, requests) = used;
+    let end = RecordedEnd {
+        metering: *metering,
+        requests: requests.clone(),
+        ..RecordedEnd::cut_off(record, RecordedOutcome::Ended(ended))
+    };
+    Some((calls(&record.event, step, *attempt), end))
+}
+
+/// The calls of a step that an event of the end of one may be about.
+fn calls(event: &Event, step: &StepPath, attempt: u32) -> Vec<CallId> {
+    let directions: &[Direction] = match event {
+        Event::ConfirmationCompleted { .. }
+        | Event::ConfirmationFailed { .. }
+        | Event::ConfirmationInterrupted { .. } => &[Direction::Confirm],
+        Event::CompensationCompleted { .. }
+        | Event::CompensationFailed { .. }
+        | Event::CompensationInterrupted { .. } => &[Direction::Compensate],
+        _ => &[Direction::Act, Direction::OnReply],
+    };
+    let call = |direction: &Direction| CallId {
+        direction: *direction,
+        step: step.clone(),
         attempt,
     };
-    let end = RecordedEnd {
-        seq: record.seq,
-        at: record.at,
-        outcome,
-        metering,
-        requests,
-    };
-    Some((ending, end))
+    directions.iter().map(call).collect()
 }

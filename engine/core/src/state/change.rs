@@ -21,13 +21,13 @@ impl State {
         }
     }
 
-    /// Checks that an attempt may start, and reaches the step with its first one.
+    /// A step whose attempt may start; the first one reaches it.
     pub(super) fn starting(
         &mut self,
         path: &StepPath,
         attempt: u32,
         at: Timestamp,
-    ) -> Result<(), String> {
+    ) -> Result<&mut StepState, String> {
         match self.step(path) {
             Some(state) => {
                 let waits = matches!(state.act, Act::Backoff { .. });
@@ -38,11 +38,12 @@ impl State {
             None if attempt == 1 => self.reach(StepState::reached(path.clone(), at)),
             None => return Err(unknown(path)),
         }
-        self.step_mut(path)?.attempted_at = at;
-        Ok(())
+        let step = self.step_mut(path)?;
+        step.attempted_at = at;
+        Ok(step)
     }
 
-    /// Binds a step to another version of its component. A call that runs keeps its own.
+    /// Binds a step to another version of its component, which no call of it may be running on.
     pub(super) fn bind(&mut self, repin: &Repin) -> Result<(), String> {
         let step = self.step_mut(&repin.step)?;
         let fits = |pin: &Pin| pin.component == repin.pin.component;

@@ -149,8 +149,7 @@ impl State {
                 },
             ) => {
                 self.unpaused()?;
-                self.starting(step, *attempt, at)?;
-                let state = self.step_mut(step)?;
+                let state = self.starting(step, *attempt, at)?;
                 state.act = Act::Running;
                 state.attempts = *attempt;
                 state.pin = Some(pin.clone());
@@ -159,8 +158,7 @@ impl State {
             }
             (Forward, Event::OnReplyStarted { step, attempt }) => {
                 self.unpaused()?;
-                self.starting(step, *attempt, at)?;
-                let state = self.step_mut(step)?;
+                let state = self.starting(step, *attempt, at)?;
                 if state.reply.is_none() {
                     return Err(state.words());
                 }
@@ -363,8 +361,7 @@ impl State {
                 },
             ) => {
                 self.unpaused()?;
-                self.starting(step, *attempt, at)?;
-                let state = self.step_mut(step)?;
+                let state = self.starting(step, *attempt, at)?;
                 state.child = Some(Child {
                     id: *child,
                     definition: definition.clone(),

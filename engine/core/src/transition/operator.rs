@@ -156,12 +156,17 @@ impl Turn {
             } => {
                 let pins = self.moved(&component, from, to);
                 if pins.is_empty() {
+                    let bound = from.map_or_else(
+                        || {
+                            format!(
+                                "another version of component `{component}` than {}",
+                                to.version
+                            )
+                        },
+                        |from| format!("version {from} of component `{component}`"),
+                    );
                     return Err(unfit(&format!(
-                        "it has no step with calls to come that is bound to {} of component `{component}`",
-                        from.map_or_else(
-                            || format!("a version other than {}", to.version),
-                            |from| format!("version {from}")
-                        )
+                        "no step of it is bound to {bound}, has calls to come and makes none now"
                     )));
                 }
                 Ok(self.emit(Event::VersionChanged { pins, order })?)
@@ -318,11 +323,9 @@ impl Turn {
         };
         let steps = self.state.steps.iter();
         let steps = steps.filter(|step| {
-            let undone = matches!(
-                step.compensation.progress,
-                Progress::Completed | Progress::Skipped(_)
-            );
-            step.pin.as_ref().is_some_and(fits) && step.running().is_none() && !undone
+            step.pin.as_ref().is_some_and(fits)
+                && step.running().is_none()
+                && self.may_be_called(step)
         });
         steps
             .map(|step| Repin {
@@ -334,6 +337,21 @@ impl Turn {
                 },
             })
             .collect()
+    }
+
+    /// Whether a call of a step may still come.
+    fn may_be_called(&self, step: &StepState) -> bool {
+        match self.state.phase {
+            // What is final is not undone any more, unless the saga around this one is.
+            Phase::Confirming | Phase::Stuck(Stuck::Confirming) if self.state.parent.is_none() => {
+                let confirmation = step.confirmation.progress;
+                confirmation.is_busy() || confirmation == Progress::Failed
+            }
+            _ => !matches!(
+                step.compensation.progress,
+                Progress::Completed | Progress::Skipped(_)
+            ),
+        }
     }
 
     fn active_pins(
