@@ -1,4 +1,5 @@
-//! How fast the SQLite journal appends: sagas of four appends with two records each, in groups.
+//! How fast the SQLite journal appends: sagas of four appends with two records each, of which one
+//! binds a step to a version, in groups.
 //!
 //! `cargo run --release -p wasaga-journal --example append_rate [FOLDER]`
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
-use wasaga_core::{Event, Name, Record, SagaId, Status, Timestamp};
+use wasaga_core::{Digest, Event, Name, Pin, Record, SagaId, Status, StepPath, Timestamp};
 use wasaga_journal::{
     Append, Fence, Head, Journal, JournalError, OwnerId, Ownership, SqliteJournal,
 };
@@ -76,8 +77,8 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
     let now = now();
     let last = turn + 1 == APPENDS;
     let expected = turn * RECORDS;
-    let event = Event::SagaStarted {
-        definition: Name::new("order").expect("a name"),
+    let started = Event::SagaStarted {
+        definition: name("order"),
         version: 1,
         input: Arc::new(serde_json::json!({
             "order_id": saga.to_string(),
@@ -88,10 +89,22 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
         deadline: None,
         parent: None,
     };
+    let component = name(&format!("step-{turn}"));
+    let bound = Event::ActStarted {
+        step: StepPath::root(&component),
+        attempt: 1,
+        pin: Pin {
+            component,
+            version: 1,
+            digest: Digest::of(b"bytes"),
+        },
+        arguments: Arc::default(),
+        previous: None,
+    };
     let records = (1..=RECORDS).map(|n| Record {
         seq: expected + n,
         at: now,
-        event: event.clone(),
+        event: if n == RECORDS { &bound } else { &started }.clone(),
     });
     Append {
         saga,
@@ -100,7 +113,7 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
         records: records.collect(),
         logs: Vec::new(),
         head: Head {
-            definition: Name::new("order").expect("a name"),
+            definition: name("order"),
             version: 1,
             status: if last {
                 Status::Completed
@@ -118,6 +131,10 @@ fn append(saga: SagaId, owner: OwnerId, turn: u64) -> Append {
             },
         },
     }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
 }
 
 fn now() -> Timestamp {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
-use wasaga_core::{Event, Metering, Name, Record, SagaId, Status, StepPath, Timestamp};
+use wasaga_core::{
+    Digest, Event, Metering, Name, Pin, Record, SagaId, Status, StepPath, Timestamp,
+};
 use wasaga_journal::{
     Append, Cursor, Fence, Head, Journal, JournalError, OwnerId, Ownership, PageRequest, Prune,
     SagaFilter, SqliteJournal,
@@ -18,8 +20,8 @@ use wasaga_journal::{
 const BATCH: u64 = 1_000;
 const EVENTS: u64 = 6;
 const PAGE: u32 = 100;
-/// One in so many sagas was abandoned, and one is a refund. None is both, and no abandoned one is of
-/// the region that half of them have.
+/// One in so many sagas was abandoned, one is a refund, and one is bound to version 2. None is two of
+/// these, and no abandoned one is of the region that half of them have.
 const RARE: u64 = 100_000;
 
 #[tokio::main]
@@ -63,6 +65,15 @@ async fn run(dir: &Path, sagas: u64) -> Result<(), JournalError> {
         .register(OwnerId(Uuid::now_v7()), Timestamp::from_unix_ms(0))
         .await?;
     println!("registering: {:.1} ms", ms(start.elapsed()));
+    for version in [1, 2] {
+        let start = Instant::now();
+        let live = journal.live_saga_on(&name("pay"), version).await?;
+        let found = live.map_or("none".to_owned(), |saga| saga.to_string());
+        println!(
+            "a live saga on version {version}: {found}, {:.1} ms",
+            ms(start.elapsed())
+        );
+    }
     let start = Instant::now();
     let entries = journal.feed(journal.feed_end().await? / 2, PAGE).await?;
     println!(
@@ -141,8 +152,12 @@ async fn page_times(
         Some((label, value)) => (label.as_str(), value.as_str()),
         None => ("no", "label"),
     };
+    let version = match &filter.bound_to {
+        Some((_, version)) => version.to_string(),
+        None => "any".to_owned(),
+    };
     println!(
-        "{status:>11} {definition:>6} {label:>8} {value:<7} {} ms, {rows} rows",
+        "{status:>11} {definition:>6} {label:>8} {value:<7} version {version:<3} {} ms, {rows} rows",
         times.join(" ")
     );
     Ok(())
@@ -170,9 +185,17 @@ fn filters() -> Vec<SagaFilter> {
                     status,
                     definition: definition.map(name),
                     tag: label.map(|(name, value)| (name.to_owned(), value.to_owned())),
+                    bound_to: None,
                 });
             }
         }
+    }
+    let unbound = filters.clone();
+    for version in [1, 2] {
+        filters.extend(unbound.iter().cloned().map(|filter| SagaFilter {
+            bound_to: Some((name("pay"), version)),
+            ..filter
+        }));
     }
     filters
 }
@@ -210,6 +233,17 @@ fn finished(number: u64, owner: OwnerId) -> Append {
         deadline: None,
         parent: None,
     };
+    let act = Event::ActStarted {
+        step: StepPath::root(&name("pay")),
+        attempt: 1,
+        pin: Pin {
+            component: name("pay"),
+            version: if number % RARE == 9 { 2 } else { 1 },
+            digest: Digest::of(b"pay"),
+        },
+        arguments: Arc::default(),
+        previous: None,
+    };
     let completed = Event::ActCompleted {
         step: StepPath::root(&name("pay")),
         attempt: 1,
@@ -221,7 +255,11 @@ fn finished(number: u64, owner: OwnerId) -> Append {
     let records = (1..=EVENTS).map(|seq| Record {
         seq,
         at,
-        event: if seq == 1 { &started } else { &completed }.clone(),
+        event: match seq {
+            1 => started.clone(),
+            2 => act.clone(),
+            _ => completed.clone(),
+        },
     });
     Append {
         saga: SagaId::from_parts(at.unix_ms().cast_unsigned(), &random),

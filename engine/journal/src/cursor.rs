@@ -17,6 +17,7 @@ pub(crate) enum List {
     Definitions,
     Components,
     ComponentVersions,
+    Switches,
 }
 
 impl List {
@@ -27,6 +28,7 @@ impl List {
             Self::Definitions => 'd',
             Self::Components => 'c',
             Self::ComponentVersions => 'v',
+            Self::Switches => 'w',
         }
     }
 }

@@ -169,7 +169,8 @@ pub trait Journal: Send + Sync + 'static {
     ) -> Result<Option<ComponentVersion>, JournalError>;
 
     /// Removes a version, and its bytes unless another version has the same. Not while sagas take it,
-    /// or one that is not over is bound to it. Its number is never given out again.
+    /// or one that is not over is bound to it. Its number is never given out again. Who stores a
+    /// version of the same bytes at that moment may have to store the bytes again.
     async fn remove_component_version(
         &self,
         name: &Name,
@@ -177,10 +178,13 @@ pub trait Journal: Send + Sync + 'static {
     ) -> Result<Removal, JournalError>;
 
     /// Changes which version sagas take, counts the component's generation up, and remembers who did
-    /// it: one change, or none.
+    /// it: one change, or none. Of each component the latest [`SWITCH_LIMIT`](crate::SWITCH_LIMIT)
+    /// changes are remembered. When nothing is shared, [`SwitchTo::Unshared`](crate::SwitchTo) is
+    /// done without one: nothing is counted or remembered.
     async fn switch(&self, switch: &Switch) -> Result<Activation, JournalError>;
 
-    /// The changes of which version sagas take, the latest first.
+    /// The changes of which version sagas take, the latest first: at most
+    /// [`SWITCH_LIMIT`](crate::SWITCH_LIMIT).
     async fn switches(
         &self,
         name: &Name,

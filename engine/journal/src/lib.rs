@@ -13,6 +13,7 @@ mod journal;
 mod memory;
 mod model;
 mod sqlite;
+mod switch;
 
 pub use self::error::{JournalError, Refusal};
 pub use self::journal::{Activation, Journal, Made, Removal};
@@ -33,3 +34,6 @@ pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Most circuit breakers that are read: those that come first by component and action.
 pub const BREAKER_LIMIT: u32 = 10_000;
+
+/// Most changes of which version sagas take that are remembered of one component: the latest.
+pub const SWITCH_LIMIT: u32 = 1_000;

@@ -55,7 +55,7 @@ pub struct Head {
     pub status: Status,
     /// Labels to find it by; stored with the first append, whatever later ones say.
     pub tags: BTreeMap<String, String>,
-    /// Time of the first event.
+    /// Time of the first event, the same in every append.
     pub created_at: Timestamp,
     /// Time of the last event.
     pub updated_at: Timestamp,
@@ -267,7 +267,8 @@ pub struct ComponentRow {
     pub generation: u64,
     /// What the operator grants it.
     pub policy: Policy,
-    /// Its latest version's number; 0 when it has a policy but no version yet.
+    /// The highest number that was given to a version of it, which may be gone; 0 when it has a policy
+    /// and never had a version.
     pub latest: u32,
 }
 

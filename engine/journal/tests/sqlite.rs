@@ -410,6 +410,7 @@ async fn a_journal_of_the_first_version_keeps_its_labels() {
                 status,
                 definition,
                 tag: Some(("a".to_owned(), "b".to_owned())),
+                bound_to: None,
             };
             let shown = journal.sagas(filter, page()).await.expect("a page");
             let shown: Vec<_> = shown.items.iter().map(|row| row.id).collect();

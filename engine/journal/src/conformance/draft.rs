@@ -6,12 +6,16 @@ use std::sync::Arc;
 use serde_json::json;
 use uuid::Uuid;
 use wasaga_core::{
-    Direction, Event, LogLevel, LogLine, Name, Record, SagaId, Status, StepPath, Timestamp,
+    Candidate, ComponentInfo, Digest, Direction, Event, LogLevel, LogLine, Name, Order, Pin,
+    Record, Repin, SagaId, Status, StepPath, Timestamp,
 };
 
 use crate::error::Refusal;
-use crate::journal::Journal;
-use crate::model::{Append, Claimed, Cursor, Fence, Head, OwnerId, Ownership, PageRequest};
+use crate::journal::{Activation, Journal, Made};
+use crate::model::{
+    Append, Claimed, ComponentVersion, Cursor, Description, Fence, Head, NewComponentVersion,
+    OwnerId, Ownership, PageRequest, Switch, SwitchTo,
+};
 
 pub(super) const ALICE: OwnerId = OwnerId(Uuid::from_u128(0xa11ce));
 pub(super) const BOB: OwnerId = OwnerId(Uuid::from_u128(0xb0b));
@@ -146,12 +150,141 @@ impl Append {
         self
     }
 
+    /// One event more.
+    fn and(mut self, event: Event) -> Self {
+        let seq = self.expected + self.records.len() as u64 + 1;
+        let at = time(1_000);
+        let last = Record { seq, at, event };
+        self.records = self.records.iter().cloned().chain([last]).collect();
+        self
+    }
+
+    /// The same with a step that is bound to a version of a component.
+    pub(super) fn bound(self, component: &str, version: u32) -> Self {
+        self.and(Event::ActStarted {
+            step: StepPath::root(&name(component)),
+            attempt: 1,
+            pin: pin(component, version),
+            arguments: Arc::default(),
+            previous: None,
+        })
+    }
+
+    /// The same with an operator's retry on other versions.
+    pub(super) fn retried_on(self, pins: &[(&str, u32)]) -> Self {
+        self.and(Event::RetryOrdered {
+            steps: Vec::new(),
+            pins: repins(pins),
+            order: order(),
+        })
+    }
+
+    /// The same with an operator's change to other versions.
+    pub(super) fn moved_to(self, pins: &[(&str, u32)]) -> Self {
+        self.and(Event::VersionChanged {
+            pins: repins(pins),
+            order: order(),
+        })
+    }
+
     pub(super) fn fenced(&self) -> Refusal {
         Refusal::Fenced {
             saga: self.saga,
             expected: self.expected,
         }
     }
+}
+
+fn pin(component: &str, version: u32) -> Pin {
+    Pin {
+        component: name(component),
+        version,
+        digest: Digest::of(component.as_bytes()),
+    }
+}
+
+fn repins(pins: &[(&str, u32)]) -> Vec<Repin> {
+    let pins = pins.iter().map(|(component, version)| Repin {
+        step: StepPath::root(&name(component)),
+        pin: pin(component, *version),
+    });
+    pins.collect()
+}
+
+fn order() -> Order {
+    Order {
+        by: "alice".to_owned(),
+        reason: None,
+    }
+}
+
+/// Stores bytes and a version of a component with them.
+pub(super) async fn upload(
+    journal: &dyn Journal,
+    of: &str,
+    bytes: &[u8],
+) -> (ComponentVersion, Made) {
+    described(journal, of, bytes, Description::default()).await
+}
+
+/// The same with what people say about it.
+pub(super) async fn described(
+    journal: &dyn Journal,
+    of: &str,
+    bytes: &[u8],
+    description: Description,
+) -> (ComponentVersion, Made) {
+    let digest = Digest::of(bytes);
+    journal
+        .put_blob(digest, bytes)
+        .await
+        .expect("the journal works");
+    let info = ComponentInfo {
+        imports: vec!["log".into()],
+        exports: vec!["action".into()],
+    };
+    let new = NewComponentVersion {
+        name: name(of),
+        digest,
+        size_bytes: bytes.len() as u64,
+        info,
+        description,
+        at: time(7),
+    };
+    journal
+        .put_component_version(new)
+        .await
+        .expect("the journal works")
+}
+
+fn switch(of: &str, to: SwitchTo) -> Switch {
+    Switch {
+        name: name(of),
+        to,
+        if_generation: None,
+        order: order(),
+        at: time(9),
+    }
+}
+
+/// All sagas take this version.
+pub(super) fn active(of: &str, version: u32) -> Switch {
+    switch(of, SwitchTo::Active { version })
+}
+
+/// Some sagas take this version.
+pub(super) fn shared(of: &str, version: u32, percent: u8) -> Switch {
+    switch(of, SwitchTo::Shared(Candidate { version, percent }))
+}
+
+/// All sagas take the active version.
+pub(super) fn unshared(of: &str) -> Switch {
+    switch(of, SwitchTo::Unshared)
+}
+
+pub(super) async fn switched(journal: &dyn Journal, switch: &Switch) -> Activation {
+    let answer = journal.switch(switch).await;
+    answer.expect("the journal works")
 }
 
 /// Appends, one call each, and expects that all are made.

@@ -88,6 +88,7 @@ pub async fn sagas_are_filtered_by_status_definition_and_tag(fixture: Fixture) {
             status,
             definition: definition.map(name),
             tag,
+            bound_to: None,
         };
         let expected: Vec<_> = expected.iter().map(|number: &u64| id(*number)).collect();
         assert_eq!(listed(journal, &filter).await, expected, "{filter:?}");
@@ -116,6 +117,7 @@ pub async fn a_saga_is_found_by_its_label_and_the_status_it_has_now(fixture: Fix
                         status: Some(wanted),
                         definition: definition.clone(),
                         tag: Some((label.to_owned(), value.to_owned())),
+                        bound_to: None,
                     };
                     let expected = if fits { vec![id(1)] } else { vec![] };
                     assert_eq!(listed(journal, &filter).await, expected, "{filter:?}");
@@ -160,8 +162,68 @@ pub async fn sagas_of_every_status_are_listed_in_one_order(fixture: Fixture) {
                 status: None,
                 definition,
                 tag: tag.clone(),
+                bound_to: None,
             };
             assert_eq!(listed(journal, &filter).await, expected, "{filter:?}");
+        }
+    }
+}
+
+/// Sagas of every status, definition and label, bound to every set of versions: every filter shows
+/// those that it should, in the order of the list.
+pub async fn sagas_are_found_by_the_version_that_they_are_bound_to(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let versions = [&[][..], &[1], &[2], &[1, 2]];
+    let mut sagas = Vec::new();
+    for status in Status::ALL {
+        for definition in ["order", "refund"] {
+            for region in [None, Some("eu"), Some("us")] {
+                sagas.extend(versions.map(|bound| (status, definition, region, bound)));
+            }
+        }
+    }
+    let mut keys = Vec::new();
+    for ((number, (status, definition, region, versions)), created) in (1..)
+        .zip(&sagas)
+        .zip([100, 300, 200, 100, 100].into_iter().cycle())
+    {
+        let mut new = start(number).definition(definition).created(created);
+        if let Some(region) = region {
+            new = new.tag("region", region);
+        }
+        let mut next = new.next(1).status(*status).bound("ship", 1);
+        for version in *versions {
+            next = next.bound("pay", *version);
+        }
+        made(journal, [new, next]).await;
+        keys.push((created, id(number)));
+    }
+    let mut order: Vec<_> = keys.into_iter().zip(&sagas).collect();
+    order.sort();
+    order.reverse();
+
+    let definitions = [None, Some("order"), Some("refund"), Some("other")];
+    let regions = [None, Some("eu"), Some("mars")];
+    for status in Status::ALL.map(Some).into_iter().chain([None]) {
+        for definition in definitions {
+            for region in regions {
+                for version in [1, 2, 3] {
+                    let filter = SagaFilter {
+                        status,
+                        definition: definition.map(name),
+                        tag: region.map(|value| ("region".to_owned(), value.to_owned())),
+                        bound_to: Some((name("pay"), version)),
+                    };
+                    let passing = order.iter().filter(|(_, saga)| {
+                        status.is_none_or(|status| status == saga.0)
+                            && definition.is_none_or(|definition| definition == saga.1)
+                            && (region.is_none() || region == saga.2)
+                            && saga.3.contains(&version)
+                    });
+                    let expected: Vec<_> = passing.map(|((_, id), _)| *id).collect();
+                    assert_eq!(listed(journal, &filter).await, expected, "{filter:?}");
+                }
+            }
         }
     }
 }
@@ -254,6 +316,12 @@ pub async fn a_cursor_of_another_list_is_refused(fixture: Fixture) {
     refused(
         journal
             .component_versions(&name("order"), request(&of_sagas))
+            .await
+            .err(),
+    );
+    refused(
+        journal
+            .switches(&name("order"), request(&of_sagas))
             .await
             .err(),
     );

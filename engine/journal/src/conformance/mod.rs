@@ -6,6 +6,7 @@
 mod append;
 mod breakers;
 mod claim;
+mod components;
 mod draft;
 mod feed;
 mod list;
@@ -13,6 +14,7 @@ mod prune;
 mod read;
 mod release;
 mod stock;
+mod switch;
 
 use std::any::Any;
 use std::fmt;
@@ -23,12 +25,14 @@ use crate::journal::Journal;
 pub use self::append::*;
 pub use self::breakers::*;
 pub use self::claim::*;
+pub use self::components::*;
 pub use self::feed::*;
 pub use self::list::*;
 pub use self::prune::*;
 pub use self::read::*;
 pub use self::release::*;
 pub use self::stock::*;
+pub use self::switch::*;
 
 /// An empty journal that a case may fill.
 pub struct Fixture {
@@ -115,12 +119,14 @@ macro_rules! conformance {
             a_nested_saga_is_kept_as_long_as_the_one_around_it,
             only_sagas_that_are_over_can_be_removed,
             nothing_of_a_removed_saga_is_left,
+            the_pins_of_a_removed_saga_are_gone,
             positions_are_not_used_again_after_sagas_were_removed,
             sagas_are_listed_the_latest_first,
             sagas_are_filtered_by_status_definition_and_tag,
             a_saga_is_found_by_its_label_and_the_status_it_has_now,
             a_saga_that_is_over_at_once_is_found_by_its_label,
             sagas_of_every_status_are_listed_in_one_order,
+            sagas_are_found_by_the_version_that_they_are_bound_to,
             pages_neither_repeat_nor_skip_while_sagas_are_added,
             a_page_is_bounded,
             a_cursor_of_another_list_is_refused,
@@ -132,9 +138,20 @@ macro_rules! conformance {
             component_versions_are_listed_the_latest_first,
             components_are_listed_by_name,
             an_activation_counts_the_generation_up,
-            an_activation_that_saw_another_generation_is_refused,
-            an_unknown_version_is_not_activated,
+            a_change_that_saw_another_generation_is_refused,
+            a_version_that_does_not_exist_is_not_taken,
+            a_candidate_shares_until_it_is_promoted_or_dropped,
+            only_a_version_beside_the_active_one_can_share,
+            nothing_is_counted_when_nothing_was_shared,
+            changes_are_remembered_with_who_and_why,
+            the_latest_changes_are_remembered,
             a_policy_may_come_before_the_component,
+            what_is_said_of_a_version_can_change,
+            a_removed_version_is_gone_and_its_number_is_not_used_again,
+            bytes_go_with_the_last_version_that_has_them,
+            a_version_that_sagas_take_is_not_removed,
+            a_version_stays_while_a_saga_that_is_not_over_is_bound_to_it,
+            every_event_that_binds_a_step_counts,
             a_circuit_breaker_is_read_back_as_it_was_stored_last,
             circuit_breakers_come_by_component_and_action,
             a_closed_journal_says_so,

@@ -167,11 +167,10 @@ pub async fn nothing_of_a_removed_saga_is_left(fixture: Fixture) {
     let tag = Some(("a".to_owned(), "b".to_owned()));
     for status in [None, Some(DONE)] {
         let tag = tag.clone();
-        let definition = None;
         let filter = SagaFilter {
             status,
-            definition,
             tag,
+            ..SagaFilter::default()
         };
         assert_eq!(listed(journal, filter).await, [id(2)]);
     }
@@ -184,6 +183,30 @@ pub async fn nothing_of_a_removed_saga_is_left(fixture: Fixture) {
     made(journal, [over(1, 100).tag("a", "b")]).await;
     let logs = journal.logs(id(1), first(10)).await;
     assert_eq!(logs.expect("the journal works").items, []);
+}
+
+pub async fn the_pins_of_a_removed_saga_are_gone(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let pins = |new: Append| {
+        let new = new.bound("pay", 1).bound("ship", 1).bound("pay", 1);
+        new.retried_on(&[("pay", 2), ("mail", 1)])
+            .moved_to(&[("pay", 3)])
+    };
+    made(journal, [pins(over(1, 100)), pins(over(2, 2_000))]).await;
+    made(journal, [pins(over(3, 100)), start(4)]).await;
+    assert_eq!(removed(journal, &prune(&[DONE], 1_000, 10)).await, 2);
+    // The same ids again, without a step: what was bound was bound before.
+    made(journal, [start(1), start(3)]).await;
+    for (component, version) in [("pay", 1), ("pay", 2), ("pay", 3), ("ship", 1), ("mail", 1)] {
+        let component = super::draft::name(component);
+        let live = journal.live_saga_on(&component, version).await;
+        assert_eq!(live.expect("the journal works"), None, "{component}");
+        let filter = SagaFilter {
+            bound_to: Some((component, version)),
+            ..SagaFilter::default()
+        };
+        assert_eq!(listed(journal, filter.clone()).await, [id(2)], "{filter:?}");
+    }
 }
 
 pub async fn positions_are_not_used_again_after_sagas_were_removed(fixture: Fixture) {

@@ -2,6 +2,7 @@
 
 mod sagas;
 mod stock;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,10 +12,11 @@ use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timesta
 
 use crate::BREAKER_LIMIT;
 use crate::error::{JournalError, Refusal};
-use crate::journal::{Activation, Journal, Made};
+use crate::journal::{Activation, Journal, Made, Removal};
 use crate::model::{
-    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, FeedEntry,
-    Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
+    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Description,
+    FeedEntry, Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
+    Switch, Switched,
 };
 
 use self::sagas::Sagas;
@@ -208,13 +210,44 @@ impl Journal for MemoryJournal {
         self.store()?.stock.component_versions(name, &page)
     }
 
-    async fn activate(
+    async fn describe_component_version(
         &self,
         name: &Name,
         version: u32,
-        if_generation: Option<u64>,
-    ) -> Result<Activation, JournalError> {
-        Ok(self.store()?.stock.activate(name, version, if_generation))
+        description: &Description,
+    ) -> Result<Option<ComponentVersion>, JournalError> {
+        let stock = &mut self.store()?.stock;
+        Ok(stock.describe_component_version(name, version, description))
+    }
+
+    async fn remove_component_version(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Removal, JournalError> {
+        let store = &mut *self.store()?;
+        let bound = store.sagas.live_on(name, version);
+        Ok(store.stock.remove_component_version(name, version, bound))
+    }
+
+    async fn switch(&self, switch: &Switch) -> Result<Activation, JournalError> {
+        Ok(self.store()?.stock.switch(switch))
+    }
+
+    async fn switches(
+        &self,
+        name: &Name,
+        page: PageRequest,
+    ) -> Result<Page<Switched>, JournalError> {
+        self.store()?.stock.switches(name, &page)
+    }
+
+    async fn live_saga_on(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Option<SagaId>, JournalError> {
+        Ok(self.store()?.sagas.live_on(name, version))
     }
 
     async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError> {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use wasaga_core::{Event, LogLine, Record, SagaId, Status, Timestamp};
+use wasaga_core::{Event, LogLine, Name, Record, SagaId, Status, Timestamp};
 
 use crate::PAGE_LIMIT;
 use crate::cursor::{self, List, Room};
@@ -215,6 +215,16 @@ impl Sagas {
         counts.into_iter().collect()
     }
 
+    /// A saga that is not over and has a step that is, or was, bound to this version.
+    pub(super) fn live_on(&self, component: &Name, version: u32) -> Option<SagaId> {
+        let live = self
+            .sagas
+            .values()
+            .filter(|saga| !saga.row.status.is_over());
+        let mut bound = live.filter(|saga| saga.is_bound_to(component, version));
+        bound.next().map(|saga| saga.row.id)
+    }
+
     /// Whether the saga around this one, which may want it undone, is there.
     fn is_nested_in_one_that_is_there(&self, saga: &Saga) -> bool {
         match saga.records.first().map(|record| &record.event) {
@@ -255,6 +265,7 @@ impl Saga {
             status,
             definition,
             tag,
+            bound_to,
         } = filter;
         status.is_none_or(|status| status == self.row.status)
             && definition
@@ -263,6 +274,15 @@ impl Saga {
             && tag
                 .as_ref()
                 .is_none_or(|(name, value)| self.row.tags.get(name) == Some(value))
+            && bound_to
+                .as_ref()
+                .is_none_or(|(component, version)| self.is_bound_to(component, *version))
+    }
+
+    /// Whether a step is, or was, bound to this version.
+    fn is_bound_to(&self, component: &Name, version: u32) -> bool {
+        let mut pins = self.records.iter().flat_map(|record| record.event.binds());
+        pins.any(|pin| pin.component == *component && pin.version == version)
     }
 }
 

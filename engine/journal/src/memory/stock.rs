@@ -1,29 +1,34 @@
 //! Definitions and components in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use wasaga_core::{Digest, Name, Policy, Timestamp};
+use wasaga_core::{Candidate, Digest, Name, Policy, SagaId, Timestamp};
 
 use crate::cursor::{self, List};
 use crate::error::JournalError;
-use crate::journal::{Activation, Made};
+use crate::journal::{Made, Removal};
 use crate::model::{
-    ComponentRow, ComponentVersion, DefinitionVersion, NewComponentVersion, Page, PageRequest,
+    ComponentRow, ComponentVersion, DefinitionVersion, Description, NewComponentVersion, Page,
+    PageRequest, Switched,
 };
 
 #[derive(Debug, Default)]
 pub(super) struct Stock {
     blobs: HashMap<Digest, Vec<u8>>,
     definitions: BTreeMap<Name, Vec<DefinitionVersion>>,
-    components: BTreeMap<Name, Component>,
+    pub(super) components: BTreeMap<Name, Component>,
 }
 
 #[derive(Debug, Default)]
-struct Component {
-    active: Option<u32>,
-    generation: u64,
+pub(super) struct Component {
+    pub(super) active: Option<u32>,
+    pub(super) candidate: Option<Candidate>,
+    pub(super) generation: u64,
     policy: Policy,
     versions: Vec<ComponentVersion>,
+    /// The highest number that was given to a version.
+    latest: u32,
+    pub(super) switches: VecDeque<Switched>,
 }
 
 impl Stock {
@@ -112,19 +117,18 @@ impl Stock {
             digest,
             size_bytes,
             info,
+            description,
             at,
         } = new;
-        let version = component
-            .versions
-            .last()
-            .map_or(0, |version| version.version)
-            + 1;
+        component.latest += 1;
+        let version = component.latest;
         let made = ComponentVersion {
             name,
             version,
             digest,
             size_bytes,
             info,
+            description,
             created_at: at,
         };
         component.versions.push(made.clone());
@@ -188,25 +192,43 @@ impl Stock {
         ))
     }
 
-    pub(super) fn activate(
+    pub(super) fn describe_component_version(
         &mut self,
         name: &Name,
         version: u32,
-        if_generation: Option<u64>,
-    ) -> Activation {
+        description: &Description,
+    ) -> Option<ComponentVersion> {
+        let versions = &mut self.components.get_mut(name)?.versions;
+        let stored = versions.iter_mut().find(|item| item.version == version)?;
+        stored.description = description.clone();
+        Some(stored.clone())
+    }
+
+    /// Removes a version, unless a saga that is not over is bound to it: this one.
+    pub(super) fn remove_component_version(
+        &mut self,
+        name: &Name,
+        version: u32,
+        bound: Option<SagaId>,
+    ) -> Removal {
         let Some(component) = self.components.get_mut(name) else {
-            return Activation::NotFound;
+            return Removal::NotFound;
         };
-        if component.version(version).is_none() {
-            return Activation::NotFound;
+        let Some(digest) = component.version(version).map(|stored| stored.digest) else {
+            return Removal::NotFound;
+        };
+        if component.row(name).takes(version) {
+            return Removal::Taken;
         }
-        let generation = component.generation;
-        if if_generation.is_some_and(|seen| seen != generation) {
-            return Activation::Outdated { generation };
+        if let Some(saga) = bound {
+            return Removal::Bound(saga);
         }
-        component.active = Some(version);
-        component.generation += 1;
-        Activation::Done(component.row(name))
+        component.versions.retain(|item| item.version != version);
+        let mut versions = self.components.values().flat_map(|item| &item.versions);
+        if !versions.any(|item| item.digest == digest) {
+            self.blobs.remove(&digest);
+        }
+        Removal::Done
     }
 
     pub(super) fn put_policy(&mut self, name: &Name, policy: &Policy) {
@@ -215,17 +237,18 @@ impl Stock {
 }
 
 impl Component {
-    fn row(&self, name: &Name) -> ComponentRow {
+    pub(super) fn row(&self, name: &Name) -> ComponentRow {
         ComponentRow {
             name: name.clone(),
             active: self.active,
+            candidate: self.candidate,
             generation: self.generation,
             policy: self.policy.clone(),
-            latest: self.versions.last().map_or(0, |version| version.version),
+            latest: self.latest,
         }
     }
 
-    fn version(&self, number: u32) -> Option<&ComponentVersion> {
+    pub(super) fn version(&self, number: u32) -> Option<&ComponentVersion> {
         self.versions
             .iter()
             .find(|version| version.version == number)

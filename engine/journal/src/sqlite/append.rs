@@ -1,9 +1,9 @@
 //! Events into the journal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{Sqlite, Transaction};
-use wasaga_core::{FORMAT, LogLine, Record, SagaId, Timestamp};
+use wasaga_core::{FORMAT, LogLine, Name, Record, SagaId, Timestamp};
 
 use crate::error::{JournalError, Refusal};
 use crate::fence::{Standing, admit};
@@ -21,6 +21,7 @@ pub(super) struct Statements {
     standings: Bulk,
     sagas: Bulk,
     tags: Bulk,
+    pins: Bulk,
     events: Bulk,
     logs: Bulk,
 }
@@ -44,6 +45,11 @@ impl Statements {
             tags: Bulk::new(
                 "INSERT INTO tags (saga, name, value, definition, status, created_at) VALUES",
                 6,
+                "",
+            ),
+            pins: Bulk::new(
+                "INSERT OR IGNORE INTO pins (component, version, created_at, saga) VALUES",
+                4,
                 "",
             ),
             events: Bulk::new(
@@ -113,9 +119,15 @@ impl Prepared {
 struct Batch<'a> {
     /// A saga that is appended to more than once is written once, as it stands in the end.
     sagas: BTreeMap<SagaId, SagaLine<'a>>,
+    /// In the order of the table, each once.
+    pins: BTreeSet<PinLine<'a>>,
     events: Vec<(SagaId, &'a Record, &'a String)>,
     logs: Vec<(SagaId, &'a String)>,
 }
+
+/// A version that a step is bound to: component, number, and the saga with the time of its first
+/// event.
+type PinLine<'a> = (&'a Name, u32, Timestamp, SagaId);
 
 struct SagaLine<'a> {
     id: SagaId,
@@ -153,6 +165,12 @@ impl<'a> Batch<'a> {
                 tags,
                 new_labels: (append.expected == 0).then_some(&head.tags),
             });
+        let bound = append
+            .records
+            .iter()
+            .flat_map(|record| record.event.binds());
+        self.pins
+            .extend(bound.map(|pin| (&pin.component, pin.version, head.created_at, id)));
         self.events.extend(
             append
                 .records
@@ -210,6 +228,16 @@ impl Statements {
                 .bind(line.head.status.as_str())
                 .bind(line.head.created_at.unix_ms())
         });
+        let pins: Vec<_> = batch.pins.iter().collect();
+        let pins = self
+            .pins
+            .queries(&pins, |query, (component, version, created_at, saga)| {
+                query
+                    .bind(component.to_string())
+                    .bind(i64::from(*version))
+                    .bind(created_at.unix_ms())
+                    .bind(blob(saga.as_uuid()))
+            });
         let events = self
             .events
             .queries(&batch.events, |query, (saga, record, body)| {
@@ -223,7 +251,7 @@ impl Statements {
         let logs = self.logs.queries(&batch.logs, |query, (saga, body)| {
             query.bind(blob(saga.as_uuid())).bind((*body).clone())
         });
-        for query in sagas.chain(tags).chain(events).chain(logs) {
+        for query in sagas.chain(tags).chain(pins).chain(events).chain(logs) {
             query.execute(&mut **transaction).await.doing(DOING)?;
         }
         Ok(())

@@ -12,7 +12,9 @@
 //! | `feed` | the events of all sagas |
 //! | `prune` | finished sagas away |
 //! | `breakers` | circuit breakers |
-//! | `definitions`, `components` | what sagas are made of |
+//! | `definitions`, `components`, `versions` | what sagas are made of |
+//! | `switch` | which version of a component sagas take |
+//! | `pins` | which sagas are bound to which version |
 //! | `row` | rows into values |
 
 mod append;
@@ -24,11 +26,14 @@ mod definitions;
 mod feed;
 mod list;
 mod open;
+mod pins;
 #[cfg(test)]
 mod plan;
 mod prune;
 mod row;
 mod sagas;
+mod switch;
+mod versions;
 mod writer;
 
 use std::path::Path;
@@ -39,14 +44,15 @@ use sqlx::SqlitePool;
 use wasaga_core::{Digest, LogLine, Name, Policy, Record, SagaId, Status, Timestamp};
 
 use crate::error::{JournalError, Refusal};
-use crate::journal::{Activation, Journal, Made};
+use crate::journal::{Activation, Journal, Made, Removal};
 use crate::model::{
-    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, FeedEntry,
-    Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
+    Append, BreakerRow, Claimed, ComponentRow, ComponentVersion, DefinitionVersion, Description,
+    FeedEntry, Fence, NewComponentVersion, OwnerId, Page, PageRequest, Prune, SagaFilter, SagaRow,
+    Switch, Switched,
 };
 
 use self::append::Statements;
-use self::prune::Removal;
+use self::prune::Deletes;
 use self::writer::Writer;
 
 /// The journal in a SQLite file, which one process has open at a time.
@@ -66,7 +72,7 @@ pub struct SqliteJournal {
     writer: Writer,
     readers: SqlitePool,
     statements: Statements,
-    removal: Removal,
+    deletes: Deletes,
     /// Who registered last: a renewal of the same owner's lease has nothing to do.
     registered: Mutex<Option<OwnerId>>,
 }
@@ -229,13 +235,41 @@ impl Journal for SqliteJournal {
         self.list_component_versions(name, page).await
     }
 
-    async fn activate(
+    async fn describe_component_version(
         &self,
         name: &Name,
         version: u32,
-        if_generation: Option<u64>,
-    ) -> Result<Activation, JournalError> {
-        self.activate_version(name, version, if_generation).await
+        description: &Description,
+    ) -> Result<Option<ComponentVersion>, JournalError> {
+        self.set_description(name, version, description).await
+    }
+
+    async fn remove_component_version(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Removal, JournalError> {
+        self.delete_component_version(name, version).await
+    }
+
+    async fn switch(&self, switch: &Switch) -> Result<Activation, JournalError> {
+        self.make_switch(switch).await
+    }
+
+    async fn switches(
+        &self,
+        name: &Name,
+        page: PageRequest,
+    ) -> Result<Page<Switched>, JournalError> {
+        self.list_switches(name, page).await
+    }
+
+    async fn live_saga_on(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Option<SagaId>, JournalError> {
+        self.find_live_saga_on(name, version).await
     }
 
     async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError> {

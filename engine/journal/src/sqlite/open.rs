@@ -15,7 +15,7 @@ use crate::error::JournalError;
 
 use super::SqliteJournal;
 use super::append::Statements;
-use super::prune::Removal;
+use super::prune::Deletes;
 use super::row::Doing;
 use super::writer::Writer;
 
@@ -62,7 +62,7 @@ pub(super) async fn open(dir: &Path) -> Result<SqliteJournal, JournalError> {
         writer: Writer::new(options, first, lock),
         readers,
         statements: Statements::new(),
-        removal: Removal::new(),
+        deletes: Deletes::new(),
         registered: Mutex::new(None),
     })
 }

@@ -16,17 +16,23 @@ use super::row::{Doing, Fields, OVER, blob};
 
 const DOING: &str = "removing finished sagas";
 
-/// The statements that remove sagas, one for each table.
+/// The statements that remove sagas, one for each table. Pins go first: the events and the saga say
+/// which they are.
 #[derive(Debug)]
-pub(super) struct Removal([Bulk; 4]);
+pub(super) struct Deletes([Bulk; 5]);
 
-impl Removal {
+impl Deletes {
     pub(super) fn new() -> Self {
+        let pins = "DELETE FROM pins WHERE (component, version, created_at, saga) IN (
+                SELECT b.component, b.version, s.created_at, b.saga
+                FROM bindings b CROSS JOIN sagas s ON s.id = b.saga
+                WHERE b.saga IN (VALUES";
         let from = |table_and_column: &str| {
             let before = format!("DELETE FROM {table_and_column} IN (VALUES");
             Bulk::new(&before, 1, ")")
         };
         Self([
+            Bulk::new(pins, 1, "))"),
             from("events WHERE saga"),
             from("logs WHERE saga"),
             from("tags WHERE saga"),
@@ -72,15 +78,15 @@ impl SqliteJournal {
             }
             sagas.sort();
             sagas.truncate(limit as usize);
-            self.removal.remove(transaction, &sagas).await?;
+            self.deletes.run(transaction, &sagas).await?;
             Ok(sagas.len() as u64)
         })
         .await
     }
 }
 
-impl Removal {
-    async fn remove(
+impl Deletes {
+    async fn run(
         &self,
         transaction: &mut Transaction<'_, Sqlite>,
         sagas: &[(Timestamp, SagaId)],
@@ -127,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_removed_is_found_by_its_saga() {
         let plans = Plans::new().await;
-        for statement in &Removal::new().0 {
+        for statement in &Deletes::new().0 {
             let query = statement.queries(&[(), ()], |query, ()| query).next();
             let query = query.expect("a statement").sql();
             is_by_index(query.as_str(), &plans.of(query.as_str()).await);

@@ -45,6 +45,13 @@ impl<'r> Fields<'r> {
             .map_err(|error| self.corrupt(column, error))
     }
 
+    /// A text that may be absent.
+    pub(super) fn optional_text(self, column: &str) -> Result<Option<&'r str>, JournalError> {
+        self.row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))
+    }
+
     pub(super) fn bytes(self, column: &str) -> Result<&'r [u8], JournalError> {
         self.row
             .try_get(column)
