@@ -15,6 +15,7 @@ use wasaga_core::{
 
 use crate::documents::documents;
 use crate::explain::Story;
+use crate::ledger::{Ledger, is_told};
 use crate::support::{Play, order, report, returned};
 use crate::together::{Together, check, fate};
 
@@ -57,6 +58,7 @@ proptest! {
         for play in together.sagas.values() {
             play.check_fold();
             check_every_state(play);
+            is_told(play);
             let story = Story::of(&play.state.definition, &play.journal);
             story.explains(&play.state.definition, &play.state);
             story.explains_context(&play.state);
@@ -138,6 +140,7 @@ fn every_prefix_can_go_on(play: &Play) {
         let mut again = play.clone();
         again.state = State::fold(play.state.id, definition, &journal).expect("a prefix folds");
         again.journal = journal;
+        again.ledger = Ledger::of(again.calls());
         again.now = again.state.updated_at;
         goes_on(&mut again);
         let story = Story::of(&again.state.definition, &again.journal);

@@ -8,7 +8,9 @@ mod documents;
 mod explain;
 mod fallback;
 mod for_each;
+mod history;
 mod invariants;
+mod ledger;
 mod nested;
 mod operators;
 mod parallel;
@@ -20,6 +22,7 @@ mod support;
 mod timers;
 mod together;
 mod two_phases;
+mod versions;
 
 use serde_json::json;
 use support::{Play, completed, report, returned};

@@ -5,6 +5,7 @@ use wasaga_core::transition::Version;
 use wasaga_core::{Evidence, PauseCause, Status, StepStatus, TransitionError, Verb};
 
 use crate::support::{Play, path, retry};
+use crate::versions::change;
 
 fn two() -> Play {
     Play::of(json!({"steps": [
@@ -54,7 +55,7 @@ fn saga_that_is(status: Status) -> Play {
 fn every_verb_in_every_status_is_done_or_refused_with_the_statuses_that_allow_it() {
     use Status::{Compensating, Confirming, Paused, Running, Stuck, Waiting};
     let skip = Verb::Skip { step: None };
-    let allowed: [(Verb, &[Status]); 8] = [
+    let allowed: [(Verb, &[Status]); 9] = [
         (Verb::Cancel, &[Running, Waiting, Paused]),
         (Verb::Pause, &[Running, Waiting, Confirming, Compensating]),
         (Verb::Resume, &[Paused]),
@@ -63,6 +64,7 @@ fn every_verb_in_every_status_is_done_or_refused_with_the_statuses_that_allow_it
             &[Running, Waiting, Paused, Confirming, Compensating, Stuck],
         ),
         (skip, &[Stuck]),
+        (change("c", None, 2), &[Waiting, Paused, Stuck]),
         (Verb::Abandon, &[Paused, Stuck]),
         (Verb::Commit, &[Waiting]),
         (Verb::Reject, &[Waiting]),

@@ -12,6 +12,8 @@ use wasaga_core::{
     StepStatus, Timestamp, Told, TransitionError, Verb, World, effects, start, transition,
 };
 
+use crate::ledger::Ledger;
+
 /// Every component has an active version but `nobody`, and `later` has none before version 2.
 /// `two-phase` takes part in two phases.
 #[derive(Clone, Debug)]
@@ -101,6 +103,8 @@ pub(crate) struct Play {
     pub(crate) outside: Outside,
     pub(crate) bounds: Bounds,
     pub(crate) held: bool,
+    /// The calls that were made, by other eyes than the journal's.
+    pub(crate) ledger: Ledger,
     last: usize,
 }
 
@@ -158,7 +162,7 @@ impl Play {
         };
         let turn = start(definition, saga, &env).expect("a saga");
         let last = turn.records.len();
-        Self {
+        let mut play = Self {
             state: turn.state,
             journal: turn.records,
             batches: 1,
@@ -166,8 +170,11 @@ impl Play {
             outside,
             bounds,
             held: false,
+            ledger: Ledger::default(),
             last,
-        }
+        };
+        play.ledger = Ledger::of(play.calls());
+        play
     }
 
     /// Types and steps of the events that the last input caused.
@@ -196,11 +203,12 @@ impl Play {
             starts,
             bounds: self.bounds,
         };
-        let turn = transition(&self.state, input, &env)?;
+        let turn = transition(&self.state, input.clone(), &env)?;
         self.last = turn.records.len();
         self.batches += usize::from(self.last > 0);
         self.journal.extend(turn.records);
         self.state = turn.state;
+        self.ledger.see(Some(&input), self.calls());
         Ok(())
     }
 

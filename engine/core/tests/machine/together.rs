@@ -9,12 +9,16 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wasaga_core::{
     Call, Certainty, ChildEnd, ChildOrder, Completion, CutOff, Direction, Effect, Ended, Evidence,
-    Failure, FailureKind, Input, Reply, SagaId, Status, Timestamp, TransitionError, Verb, Want,
-    due_at, effects,
+    Failure, FailureKind, Input, Reply, RequestRecord, SagaId, Status, Timestamp, TransitionError,
+    Verb, Want, due_at, effects,
 };
 
 use crate::documents::Documents;
 use crate::support::{Play, order, report, retry, returned};
+use crate::versions::change;
+
+/// Components have as many versions.
+const MAX_VERSION: u32 = 3;
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ enum What {
     Repeats,
     Breaks,
     Mends,
+    /// Another version of every component becomes the active one.
+    Activates(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,11 +95,12 @@ pub(crate) fn fate() -> impl Strategy<Value = Fate> {
         2 => Just(What::Crashes),
         1 => Just(What::AllCrash),
         1 => Just(What::ShutsDown),
-        3 => (0u8..9).prop_map(What::Operates),
+        4 => (0u8..11).prop_map(What::Operates),
         4 => any::<bool>().prop_map(|well| What::Replies { well }),
         4 => Just(What::Repeats),
         2 => Just(What::Breaks),
         1 => Just(What::Mends),
+        2 => (1u32..=MAX_VERSION).prop_map(What::Activates),
     ];
     (what, 0usize..1_000, 0u64..400, prop::bool::weighted(0.05))
         .prop_map(|(what, to, ms, held)| Fate { what, to, ms, held })
@@ -197,7 +204,7 @@ impl Together {
             What::ShutsDown => self.recover(any, CutOff::Shutdown),
             What::Operates(verb) => {
                 let order = order();
-                let verb = verb_of(verb);
+                let verb = verb_of(verb, fate.to);
                 let _ = self.say(any, Input::Order { verb, order });
             }
             What::Replies { well } => self.reply(fate.to, well),
@@ -209,6 +216,10 @@ impl Together {
                 .sagas
                 .values_mut()
                 .for_each(|play| play.outside.broken.clear()),
+            What::Activates(version) => self
+                .sagas
+                .values_mut()
+                .for_each(|play| play.outside.version = version),
         }
     }
 
@@ -234,8 +245,26 @@ impl Together {
                 certainty,
             },
         };
-        self.say(call.saga, returned(call, report(ended, evidence)))
+        let mut report = report(ended, evidence);
+        // No two calls use the same, or send the same.
+        report.metering.fuel = self.said.len() as u64;
+        report.requests = (0..self.said.len() % 2).map(|_| self.sent()).collect();
+        self.say(call.saga, returned(call, report))
             .expect("what runs can return");
+    }
+
+    fn sent(&self) -> RequestRecord {
+        RequestRecord {
+            method: "GET".to_owned(),
+            url: format!("http://a.test/{}", self.said.len()),
+            status: Some(200),
+            error: None,
+            error_kind: None,
+            duration_ms: 1.0,
+            request_bytes: 0,
+            response_bytes: 0,
+            exchange: None,
+        }
     }
 
     fn words(&self) -> Vec<Word> {
@@ -434,7 +463,7 @@ fn patch_of(call: &Call, patch: Patch) -> Option<Value> {
     }
 }
 
-fn verb_of(number: u8) -> Verb {
+fn verb_of(number: u8, to: usize) -> Verb {
     let version = wasaga_core::transition::Version::Active;
     match number {
         0 => Verb::Cancel,
@@ -448,7 +477,12 @@ fn verb_of(number: u8) -> Verb {
         5 => Verb::Skip { step: None },
         6 => Verb::Abandon,
         7 => Verb::Commit,
-        _ => Verb::Reject,
+        8 => Verb::Reject,
+        _ => {
+            let component = ["c", "d", "two-phase", "later"][to % 4];
+            let from = [None, Some(1), Some(2)][to / 4 % 3];
+            change(component, from, [1, 2, MAX_VERSION][to / 12 % 3])
+        }
     }
 }
 
