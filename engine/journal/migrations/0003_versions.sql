@@ -55,3 +55,18 @@ INSERT INTO pins (component, version, created_at, saga)
     SELECT DISTINCT b.component, b.version, s.created_at, s.id
     FROM bindings b CROSS JOIN sagas s ON s.id = b.saga
     ORDER BY b.component, b.version, s.created_at, s.id;
+
+-- The sagas that are nested in others. One that completed is undone when the one around it is, and
+-- needs its versions until then.
+CREATE TABLE nested (
+    saga   BLOB NOT NULL PRIMARY KEY,
+    parent BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX nested_by_parent ON nested (parent);
+
+INSERT INTO nested (saga, parent)
+    SELECT s.id, unhex(json_extract(e.body, '$.parent.saga'), '-')
+    FROM sagas s CROSS JOIN events e ON e.saga = s.id AND e.seq = 1
+    WHERE json_extract(e.body, '$.parent.saga') IS NOT NULL
+    ORDER BY s.id;

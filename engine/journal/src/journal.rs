@@ -169,7 +169,7 @@ pub trait Journal: Send + Sync + 'static {
     ) -> Result<Option<ComponentVersion>, JournalError>;
 
     /// Removes a version, and its bytes unless another version has the same. Not while sagas take it,
-    /// or one that is not over is bound to it. Its number is never given out again. Who stores a
+    /// or one may need it as [`live_saga_on`](Self::live_saga_on) says. Its number is never given out again. Who stores a
     /// version of the same bytes at that moment may have to store the bytes again.
     async fn remove_component_version(
         &self,
@@ -191,7 +191,8 @@ pub trait Journal: Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Page<Switched>, JournalError>;
 
-    /// A saga that is not over and of which a step is, or was, bound to this version.
+    /// A saga that may need this version: a step of it is, or was, bound to it, and it is not over, or
+    /// it completed inside one that is not over and may want it undone.
     async fn live_saga_on(&self, name: &Name, version: u32)
     -> Result<Option<SagaId>, JournalError>;
 
@@ -225,6 +226,10 @@ pub enum Made {
 
 /// What came of a [`Switch`].
 #[derive(Clone, Debug, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each order of an operator"
+)]
 pub enum Activation {
     /// It is done.
     Done(ComponentRow),
@@ -248,6 +253,6 @@ pub enum Removal {
     NotFound,
     /// Sagas take it: it is the active one or the candidate.
     Taken,
-    /// A saga that is not over is bound to it.
+    /// A saga that may need it is bound to it.
     Bound(SagaId),
 }

@@ -9,11 +9,15 @@ use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
-use wasaga_core::{Digest, Event, FORMAT, Name, Record, SagaId, Status, Timestamp};
+use wasaga_core::{
+    Candidate, ComponentInfo, Digest, Event, FORMAT, Name, Order, Parent, Pin, Record, Repin,
+    SagaId, Status, StepPath, Timestamp,
+};
 use wasaga_journal::conformance::{Fixture, Sharing};
 use wasaga_journal::{
-    Append, BREAKER_LIMIT, Fence, Head, Journal, JournalError, OwnerId, Ownership, PageRequest,
-    SagaFilter, SqliteJournal,
+    Activation, Append, BREAKER_LIMIT, Description, Fence, Head, Journal, JournalError,
+    NewComponentVersion, OwnerId, Ownership, PageRequest, Removal, SagaFilter, SqliteJournal,
+    Switch, SwitchTo, Switched,
 };
 
 async fn open() -> Fixture {
@@ -417,6 +421,212 @@ async fn a_journal_of_the_first_version_keeps_its_labels() {
             assert_eq!(shown, expected, "{status:?}");
         }
     }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+fn pin(component: &str, version: u32) -> Pin {
+    Pin {
+        component: name(component),
+        version,
+        digest: Digest::of(component.as_bytes()),
+    }
+}
+
+fn act(component: &str, version: u32, attempt: u32) -> Event {
+    Event::ActStarted {
+        step: StepPath::root(&name(component)),
+        attempt,
+        pin: pin(component, version),
+        arguments: Arc::default(),
+        previous: None,
+    }
+}
+
+fn order(by: &str) -> Order {
+    Order {
+        by: by.to_owned(),
+        reason: Some("a \"reason\"".to_owned()),
+    }
+}
+
+/// The events of a saga as an earlier version wrote them, whose sagas had no pins yet.
+async fn write_down(database: &mut SqliteConnection, number: u64, status: &str, events: &[Event]) {
+    let id = saga(number).as_uuid().as_bytes().to_vec();
+    sqlx::query("INSERT INTO sagas VALUES (?, ?, 'order', 1, ?, '{}', 5, 6, NULL, NULL, 1)")
+        .bind(id.clone())
+        .bind(i64::try_from(events.len()).expect("a few"))
+        .bind(status)
+        .execute(&mut *database)
+        .await
+        .expect("a saga");
+    for (seq, event) in (1_i64..).zip(events) {
+        sqlx::query("INSERT INTO events VALUES (?, ?, 5, 1, ?)")
+            .bind(id.clone())
+            .bind(seq)
+            .bind(serde_json::to_string(event).expect("JSON"))
+            .execute(&mut *database)
+            .await
+            .expect("an event");
+    }
+}
+
+/// A journal as it was before sagas were found by the version they are bound to is brought up to
+/// date: with the pins of its sagas, the numbers of its versions, and which sagas are nested.
+#[tokio::test]
+async fn a_journal_of_the_second_version_gets_its_pins() {
+    let dir = folder();
+    let options = SqliteConnectOptions::new()
+        .filename(dir.path().join("wasaga.db"))
+        .create_if_missing(true);
+    let mut database = SqliteConnection::connect_with(&options)
+        .await
+        .expect("the database opens");
+    sqlx::migrate!("./migrations")
+        .run_to(2, &mut database)
+        .await
+        .expect("the second version");
+    let started = |number, parent| {
+        let mut first = start(number).records[0].event.clone();
+        if let Event::SagaStarted { parent: around, .. } = &mut first {
+            *around = parent;
+        }
+        first
+    };
+    let retried = Event::RetryOrdered {
+        steps: Vec::new(),
+        pins: [("ship", 4), ("mail", 1)]
+            .map(|(component, version)| Repin {
+                step: StepPath::root(&name(component)),
+                pin: pin(component, version),
+            })
+            .into(),
+        order: order("alice"),
+    };
+    let live = [
+        started(1, None),
+        act("pay", 1, 1),
+        act("ship", 3, 1),
+        act("pay", 1, 2),
+        retried,
+    ];
+    write_down(&mut database, 1, "waiting", &live).await;
+    let over = [started(2, None), act("pay", 1, 1), act("pay", 2, 1)];
+    write_down(&mut database, 2, "completed", &over).await;
+    let around = Parent {
+        saga: saga(1),
+        step: StepPath::root(&name("ship")),
+        depth: 1,
+    };
+    let nested = [started(3, Some(around)), act("nested", 1, 1)];
+    write_down(&mut database, 3, "completed", &nested).await;
+    for statement in [
+        "INSERT INTO blobs VALUES (zeroblob(32), x'00')",
+        "INSERT INTO components (name, active, generation, policy) VALUES ('pay', 3, 7,
+            '{\"allowed_hosts\":[],\"allowed_networks\":[],\"config\":{},\"limits\":{}}')",
+        "INSERT INTO component_versions VALUES
+            ('pay', 3, zeroblob(32), 1, '{\"imports\":[],\"exports\":[]}', 5)",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut database)
+            .await
+            .expect("a component");
+    }
+    database.close().await.expect("closed");
+
+    let journal = journal(&dir).await;
+    let cases = [
+        ("pay", 1, vec![saga(2), saga(1)], Some(saga(1))),
+        ("pay", 2, vec![saga(2)], None),
+        ("ship", 3, vec![saga(1)], Some(saga(1))),
+        ("ship", 4, vec![saga(1)], Some(saga(1))),
+        ("mail", 1, vec![saga(1)], Some(saga(1))),
+        ("nested", 1, vec![saga(3)], Some(saga(3))),
+        ("order", 1, vec![], None),
+    ];
+    for (component, version, bound, live) in cases {
+        let component = name(component);
+        let filter = SagaFilter {
+            bound_to: Some((component.clone(), version)),
+            ..SagaFilter::default()
+        };
+        let shown = journal.sagas(filter, page()).await.expect("a page");
+        let shown: Vec<_> = shown.items.iter().map(|row| row.id).collect();
+        assert_eq!(shown, bound, "{component} {version}");
+        let found = journal.live_saga_on(&component, version).await;
+        assert_eq!(found.expect("an answer"), live, "{component} {version}");
+    }
+    let row = journal.component(&name("pay")).await.expect("an answer");
+    let row = row.expect("a component");
+    assert_eq!((row.latest, row.generation), (3, 7));
+    assert_eq!((row.active, row.candidate), (Some(3), None));
+    let version = journal.component_version(&name("pay"), 3).await;
+    let version = version.expect("an answer").expect("a version");
+    assert_eq!(version.description, Description::default());
+}
+
+#[tokio::test]
+async fn what_became_of_a_component_is_there_after_a_new_start() {
+    let dir = folder();
+    let first = journal(&dir).await;
+    let (pay, at) = (name("pay"), Timestamp::from_unix_ms(9));
+    for bytes in [b"1", b"2", b"3"] {
+        let digest = Digest::of(bytes);
+        first.put_blob(digest, bytes).await.expect("stored");
+        let new = NewComponentVersion {
+            name: pay.clone(),
+            digest,
+            size_bytes: 1,
+            info: ComponentInfo::default(),
+            description: Description::default(),
+            at,
+        };
+        first.put_component_version(new).await.expect("stored");
+    }
+    let candidate = Candidate {
+        version: 2,
+        percent: 10,
+    };
+    let changes = [SwitchTo::Active { version: 1 }, SwitchTo::Shared(candidate)];
+    for to in changes {
+        let switch = Switch {
+            name: pay.clone(),
+            to,
+            if_generation: None,
+            order: order("alice"),
+            at,
+        };
+        let done = first.switch(&switch).await.expect("switched");
+        assert!(matches!(done, Activation::Done(_)), "{done:?}");
+    }
+    let removed = first.remove_component_version(&pay, 3).await;
+    assert_eq!(removed.expect("removed"), Removal::Done);
+    let mut bound = start(1);
+    let event = act("pay", 1, 1);
+    let second = Record { seq: 2, at, event };
+    bound.records = [bound.records[0].clone(), second].into();
+    let answers = first.append(vec![bound]).await.expect("appended");
+    assert_eq!(answers, [Ok(())]);
+    first.close().await;
+    drop(first);
+
+    let second = journal(&dir).await;
+    let row = second.component(&pay).await.expect("an answer");
+    let row = row.expect("a component");
+    assert_eq!((row.active, row.candidate), (Some(1), Some(candidate)));
+    assert_eq!((row.generation, row.latest), (2, 3));
+    let history = second.switches(&pay, page()).await.expect("a page").items;
+    let expected = [(2, changes[1]), (1, changes[0])].map(|(generation, to)| Switched {
+        generation,
+        to,
+        order: order("alice"),
+        at,
+    });
+    assert_eq!(history, expected);
+    let live = second.live_saga_on(&pay, 1).await.expect("an answer");
+    assert_eq!(live, Some(saga(1)));
 }
 
 #[tokio::test]

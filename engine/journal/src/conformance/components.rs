@@ -294,6 +294,41 @@ pub async fn a_version_stays_while_a_saga_that_is_not_over_is_bound_to_it(fixtur
     assert_eq!(bound, Removal::Bound(id(10)));
 }
 
+pub async fn a_version_stays_while_a_completed_saga_on_it_may_be_undone(fixture: Fixture) {
+    let journal = &*fixture.journal;
+    let live = async || {
+        let live = journal.live_saga_on(&name("pay"), 1).await;
+        live.expect("the journal works")
+    };
+    for bytes in [b"1", b"2"] {
+        upload(journal, "pay", bytes).await;
+    }
+    // 3 is bound, completed, and nested in 2, which completed inside 1.
+    let outer = start(1).status(Status::Waiting);
+    let between = start(2).inside(1).status(Status::Completed);
+    let inner = start(3).inside(2).bound("pay", 1);
+    made(journal, [outer.clone(), between.clone(), inner.clone()]).await;
+    assert_eq!(live().await, Some(id(3)), "it is not over");
+    let inner = inner.next(1).status(Status::Completed);
+    made(journal, [inner.clone()]).await;
+    assert_eq!(live().await, Some(id(3)), "1 may want it undone");
+    let answer = removed(journal, "pay", 1).await;
+    assert_eq!(answer, Removal::Bound(id(3)));
+    let between = between.next(1).status(Status::Compensating);
+    made(journal, [between.clone()]).await;
+    assert_eq!(live().await, Some(id(3)), "2 wants it undone");
+    let inner = inner.next(1).status(Status::Compensated);
+    made(journal, [inner]).await;
+    assert_eq!(live().await, None, "it was undone");
+
+    let late = start(4).inside(1).bound("pay", 1).status(Status::Completed);
+    made(journal, [late]).await;
+    assert_eq!(live().await, Some(id(4)));
+    made(journal, [outer.next(1).status(Status::Completed)]).await;
+    assert_eq!(live().await, None, "1 is over");
+    assert_eq!(removed(journal, "pay", 1).await, Removal::Done);
+}
+
 pub async fn every_event_that_binds_a_step_counts(fixture: Fixture) {
     let journal = &*fixture.journal;
     let on = async |component: &str, version| {

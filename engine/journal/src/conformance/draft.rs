@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 use uuid::Uuid;
 use wasaga_core::{
-    Candidate, ComponentInfo, Digest, Direction, Event, LogLevel, LogLine, Name, Order, Pin,
-    Record, Repin, SagaId, Status, StepPath, Timestamp,
+    Candidate, ComponentInfo, Digest, Direction, Event, LogLevel, LogLine, Name, Order, Parent,
+    Pin, Record, Repin, SagaId, Status, StepPath, Timestamp,
 };
 
 use crate::error::Refusal;
@@ -156,6 +156,20 @@ impl Append {
         let at = time(1_000);
         let last = Record { seq, at, event };
         self.records = self.records.iter().cloned().chain([last]).collect();
+        self
+    }
+
+    /// The same, new and nested in another saga.
+    pub(super) fn inside(mut self, number: u64) -> Self {
+        let mut records = self.records.to_vec();
+        if let Event::SagaStarted { parent, .. } = &mut records[0].event {
+            *parent = Some(Parent {
+                saga: id(number),
+                step: StepPath::root(&name("ship")),
+                depth: 1,
+            });
+        }
+        self.records = records.into();
         self
     }
 

@@ -152,6 +152,7 @@ macro_rules! conformance {
             a_version_that_sagas_take_is_not_removed,
             a_version_stays_while_a_saga_that_is_not_over_is_bound_to_it,
             every_event_that_binds_a_step_counts,
+            a_version_stays_while_a_completed_saga_on_it_may_be_undone,
             a_circuit_breaker_is_read_back_as_it_was_stored_last,
             circuit_breakers_come_by_component_and_action,
             a_closed_journal_says_so,

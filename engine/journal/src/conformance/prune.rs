@@ -1,7 +1,7 @@
 //! Retention: which sagas are removed, and what stays.
 #![allow(missing_docs, reason = "the names say what the cases hold")]
 
-use wasaga_core::{Event, Parent, SagaId, Status, StepPath};
+use wasaga_core::{SagaId, Status};
 
 use crate::error::JournalError;
 use crate::journal::Journal;
@@ -115,16 +115,7 @@ pub async fn a_saga_with_something_to_do_is_not_removed(fixture: Fixture) {
 
 pub async fn a_nested_saga_is_kept_as_long_as_the_one_around_it(fixture: Fixture) {
     let journal = &*fixture.journal;
-    let mut child = over(2, 100);
-    let mut records = child.records.to_vec();
-    if let Event::SagaStarted { parent, .. } = &mut records[0].event {
-        *parent = Some(Parent {
-            saga: id(1),
-            step: StepPath::root(&super::draft::name("ship")),
-            depth: 1,
-        });
-    }
-    child.records = records.into();
+    let child = over(2, 100).inside(1);
     made(journal, [over(1, 500), child, start(3)]).await;
     assert_eq!(removed(journal, &prune(&[DONE], 400, 100)).await, 0);
     assert_eq!(left(journal).await, [1, 2, 3]);

@@ -215,24 +215,25 @@ impl Sagas {
         counts.into_iter().collect()
     }
 
-    /// A saga that is not over and has a step that is, or was, bound to this version.
+    /// A saga that is bound to this version and may need it.
     pub(super) fn live_on(&self, component: &Name, version: u32) -> Option<SagaId> {
-        let live = self
-            .sagas
-            .values()
-            .filter(|saga| !saga.row.status.is_over());
+        let live = self.sagas.values().filter(|saga| self.is_live(saga));
         let mut bound = live.filter(|saga| saga.is_bound_to(component, version));
         bound.next().map(|saga| saga.row.id)
     }
 
-    /// Whether the saga around this one, which may want it undone, is there.
-    fn is_nested_in_one_that_is_there(&self, saga: &Saga) -> bool {
-        match saga.records.first().map(|record| &record.event) {
-            Some(Event::SagaStarted {
-                parent: Some(parent),
-                ..
-            }) => self.sagas.contains_key(&parent.saga),
-            _ => false,
+    /// Whether a saga is not over, or completed inside one that is not.
+    fn is_live(&self, saga: &Saga) -> bool {
+        let completed = saga.row.status == Status::Completed;
+        let around = || self.around(saga).is_some_and(|saga| self.is_live(saga));
+        !saga.row.status.is_over() || (completed && around())
+    }
+
+    /// The saga around this one, if it is nested and the other is there.
+    fn around(&self, saga: &Saga) -> Option<&Saga> {
+        match &saga.records.first()?.event {
+            Event::SagaStarted { parent, .. } => self.sagas.get(&parent.as_ref()?.saga),
+            _ => None,
         }
     }
 
@@ -245,7 +246,8 @@ impl Sagas {
                 && saga.due_at.is_none()
                 && saga.standing.owner.is_none()
                 && latest != Some(saga.row.id)
-                && !self.is_nested_in_one_that_is_there(saga)
+                // The saga around it may want it undone.
+                && self.around(saga).is_none()
         });
         let mut oldest: Vec<_> = removable
             .map(|saga| (saga.row.updated_at, saga.row.id))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{Sqlite, Transaction};
-use wasaga_core::{FORMAT, LogLine, Name, Record, SagaId, Timestamp};
+use wasaga_core::{Event, FORMAT, LogLine, Name, Record, SagaId, Timestamp};
 
 use crate::error::{JournalError, Refusal};
 use crate::fence::{Standing, admit};
@@ -21,6 +21,7 @@ pub(super) struct Statements {
     standings: Bulk,
     sagas: Bulk,
     tags: Bulk,
+    nested: Bulk,
     pins: Bulk,
     events: Bulk,
     logs: Bulk,
@@ -47,6 +48,7 @@ impl Statements {
                 6,
                 "",
             ),
+            nested: Bulk::new("INSERT INTO nested (saga, parent) VALUES", 2, ""),
             pins: Bulk::new(
                 "INSERT OR IGNORE INTO pins (component, version, created_at, saga) VALUES",
                 4,
@@ -119,6 +121,8 @@ impl Prepared {
 struct Batch<'a> {
     /// A saga that is appended to more than once is written once, as it stands in the end.
     sagas: BTreeMap<SagaId, SagaLine<'a>>,
+    /// New sagas with those around them.
+    nested: Vec<(SagaId, SagaId)>,
     /// In the order of the table, each once.
     pins: BTreeSet<PinLine<'a>>,
     events: Vec<(SagaId, &'a Record, &'a String)>,
@@ -165,6 +169,15 @@ impl<'a> Batch<'a> {
                 tags,
                 new_labels: (append.expected == 0).then_some(&head.tags),
             });
+        let first = append.records.first().map(|record| &record.event);
+        if let Some(Event::SagaStarted {
+            parent: Some(parent),
+            ..
+        }) = first
+            && append.expected == 0
+        {
+            self.nested.push((id, parent.saga));
+        }
         let bound = append
             .records
             .iter()
@@ -228,6 +241,11 @@ impl Statements {
                 .bind(line.head.status.as_str())
                 .bind(line.head.created_at.unix_ms())
         });
+        let nested = self.nested.queries(&batch.nested, |query, (saga, parent)| {
+            query
+                .bind(blob(saga.as_uuid()))
+                .bind(blob(parent.as_uuid()))
+        });
         let pins: Vec<_> = batch.pins.iter().collect();
         let pins = self
             .pins
@@ -251,7 +269,8 @@ impl Statements {
         let logs = self.logs.queries(&batch.logs, |query, (saga, body)| {
             query.bind(blob(saga.as_uuid())).bind((*body).clone())
         });
-        for query in sagas.chain(tags).chain(pins).chain(events).chain(logs) {
+        let heads = sagas.chain(tags).chain(nested).chain(pins);
+        for query in heads.chain(events).chain(logs) {
             query.execute(&mut **transaction).await.doing(DOING)?;
         }
         Ok(())

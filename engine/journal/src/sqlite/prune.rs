@@ -19,7 +19,7 @@ const DOING: &str = "removing finished sagas";
 /// The statements that remove sagas, one for each table. Pins go first: the events and the saga say
 /// which they are.
 #[derive(Debug)]
-pub(super) struct Deletes([Bulk; 5]);
+pub(super) struct Deletes([Bulk; 6]);
 
 impl Deletes {
     pub(super) fn new() -> Self {
@@ -36,6 +36,7 @@ impl Deletes {
             from("events WHERE saga"),
             from("logs WHERE saga"),
             from("tags WHERE saga"),
+            from("nested WHERE saga"),
             from("sagas WHERE id"),
         ])
     }
@@ -43,16 +44,15 @@ impl Deletes {
 
 /// The oldest sagas of a status that may be removed. The one with the latest event of all may not:
 /// the next event's position is the one after it. Nor may a nested one while the saga around it is
-/// there, which may want it undone; whose it is stands in its first event.
+/// there, which may want it undone.
 fn removable() -> String {
     format!(
         "SELECT id, updated_at FROM sagas INDEXED BY sagas_removable
          WHERE status = ? AND updated_at < ? AND due_at IS NULL AND owner IS NULL AND {OVER}
             AND id <> (SELECT saga FROM events ORDER BY rowid DESC LIMIT 1)
             AND NOT EXISTS (
-                SELECT 1 FROM events e
-                JOIN sagas p ON p.id = unhex(json_extract(e.body, '$.parent.saga'), '-')
-                WHERE e.saga = sagas.id AND e.seq = 1)
+                SELECT 1 FROM nested n CROSS JOIN sagas p ON p.id = n.parent
+                WHERE n.saga = sagas.id)
          ORDER BY updated_at, id LIMIT ?"
     )
 }
@@ -136,7 +136,13 @@ mod tests {
         for statement in &Deletes::new().0 {
             let query = statement.queries(&[(), ()], |query, ()| query).next();
             let query = query.expect("a statement").sql();
-            is_by_index(query.as_str(), &plans.of(query.as_str()).await);
+            let plan = plans.of(query.as_str()).await;
+            is_by_index(query.as_str(), &plan);
+            if query.as_str().contains("FROM pins") {
+                let by = "SEARCH pins USING PRIMARY KEY \
+                          (component=? AND version=? AND created_at=? AND saga=?)";
+                assert_eq!(plan[0], by, "{plan:#?}");
+            }
         }
     }
 }

@@ -145,7 +145,7 @@ impl SqliteJournal {
             if component.takes(version) {
                 return Ok(Removal::Taken);
             }
-            let bound = read_live_saga_on(&mut **transaction, name, version, DOING).await?;
+            let bound = read_live_saga_on(transaction, name, version, DOING).await?;
             if let Some(saga) = bound {
                 return Ok(Removal::Bound(saga));
             }
