@@ -17,6 +17,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::engine;
+use crate::keys::HostKey;
 
 const KEY_FILE: &str = "key";
 /// A whole block of the hash, as HMAC takes it.
@@ -51,6 +52,11 @@ impl Cache {
             compatibility: engine::compatibility(engine),
             max_bytes,
         })
+    }
+
+    /// What else the host derives from the cache's key.
+    pub(crate) fn host_key(&self) -> HostKey {
+        HostKey::of(&self.key)
     }
 
     /// Loads what was compiled of the upload with this digest. Whatever is wrong with the file, it

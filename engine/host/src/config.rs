@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wasaga_core::Limits;
 
+use crate::secrets::Secrets;
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
@@ -37,6 +39,13 @@ pub struct HostConfig {
     pub connect_timeout: Duration,
     /// Bytes of the body of an outgoing request.
     pub max_request_bytes: u64,
+    /// What policies may let components use without knowing it.
+    pub secrets: Secrets,
+    /// Bytes of one body of a request or a response that a recording keeps. Of a larger one it keeps
+    /// the digest.
+    pub max_recorded_body_bytes: u64,
+    /// Bytes of all headers and bodies that the recording of one call keeps.
+    pub max_recorded_call_bytes: u64,
 }
 
 impl HostConfig {
@@ -56,6 +65,9 @@ impl HostConfig {
             fuel_yield_interval: 1_000_000,
             connect_timeout: Duration::from_secs(10),
             max_request_bytes: 4 * MIB,
+            secrets: Secrets::default(),
+            max_recorded_body_bytes: 64 * KIB,
+            max_recorded_call_bytes: 256 * KIB,
         }
     }
 }

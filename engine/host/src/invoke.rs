@@ -9,12 +9,13 @@ use wasmtime::Store;
 
 use crate::bindings::wasaga::saga::types::{self as wit, Outcome};
 use crate::config::{CallLimits, HostConfig};
-use crate::egress::{Gateway, Outbound};
+use crate::egress::{Granted, Outbound, Way};
 use crate::exports::{CALLBACK, CONFIRMATION};
 use crate::failure::{self, Circumstances, Stage};
 use crate::limits::{Limiter, MAX_COMPONENT_HANDLES};
 use crate::logs::Log;
 use crate::registry::Loaded;
+use crate::repeatable::Repeatable;
 use crate::store::CallState;
 use crate::turns::Turns;
 
@@ -43,28 +44,53 @@ impl Called {
     }
 }
 
+/// What a call that was run on a recording left behind.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// As of a call. Its requests are recorded in full.
+    pub called: Called,
+    /// For each of its requests the place of the recorded one that it was taken for. `None` where
+    /// there was none, or none that could be answered from.
+    pub answered_from: Vec<Option<usize>>,
+}
+
+/// What a call finds outside its component.
+pub(crate) struct Surroundings {
+    pub(crate) way: Way,
+    pub(crate) granted: Arc<Granted>,
+    pub(crate) repeatable: Repeatable,
+}
+
 /// Runs a call in a store of its own, within its limits and its timeout.
 pub(crate) async fn invoke(
     config: &HostConfig,
-    gateway: &Arc<Gateway>,
     loaded: &Loaded,
     call: &Call,
     policy: &Arc<Policy>,
-) -> Called {
+    surroundings: Surroundings,
+) -> Replayed {
+    let Surroundings {
+        way,
+        granted,
+        repeatable,
+    } = surroundings;
     let started = Instant::now();
     let limits = config.limits.effective(call.limits.or(policy.limits));
     let log = Log::new(call, limits.log_bytes);
     let outbound = Arc::new(Outbound::new(
-        Arc::clone(gateway),
+        way,
         Arc::clone(policy),
+        Arc::clone(&granted),
         call.idempotency_key,
-        config.max_request_bytes,
+        config,
         &limits,
     ));
     let state = CallState::new(
         Limiter::new(limits.memory_bytes),
         log.clone(),
         Arc::clone(policy),
+        granted,
+        repeatable,
         Arc::clone(&outbound),
     );
     let mut store = Store::new(loaded.pre.engine(), state);
@@ -82,7 +108,7 @@ pub(crate) async fn invoke(
     let (memory_bytes, memory_refused) = (limiter.memory_bytes as u64, limiter.memory_refused);
     // Its instance, its streams and the requests that nobody waits for any more.
     drop(store);
-    let (requests, evidence) = outbound.close();
+    let closed = outbound.close();
     let (logs, last_words) = log.finish();
     let ended = match outcome {
         Ok(Ok(ended)) => ended,
@@ -104,16 +130,19 @@ pub(crate) async fn invoke(
         fuel,
         memory_bytes,
         duration_ms: crate::millis(started.elapsed()),
-        requests: u32::try_from(requests.len()).unwrap_or(u32::MAX),
+        requests: closed.requests,
     };
-    Called {
-        report: Report {
-            ended,
-            metering,
-            requests,
-            evidence,
+    Replayed {
+        answered_from: outbound.answered_from(closed.requests),
+        called: Called {
+            report: Report {
+                ended,
+                metering,
+                requests: closed.records,
+                evidence: closed.evidence,
+            },
+            logs,
         },
-        logs,
     }
 }
 

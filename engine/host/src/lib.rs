@@ -15,8 +15,10 @@
 //! | `admission`, `invoke`, `store` | a call from its place in the queue to its report |
 //! | `limits`, `engine` | what wasmtime enforces |
 //! | `failure` | what went wrong, in the author's words |
+//! | `secrets`, `keys` | what the server has, and what the host derives from a key of its own |
+//! | `repeatable` | time and random numbers, the same when an attempt is run again |
 //! | `imports/` | what a component may import, one file an interface |
-//! | `egress/` | the way out: allow-list, addresses, clients, what was sent |
+//! | `egress/` | the way out: allow-list, addresses, clients, secrets, what was sent and answered |
 
 mod admission;
 mod bindings;
@@ -31,10 +33,13 @@ mod failure;
 mod grants;
 mod imports;
 mod invoke;
+mod keys;
 mod limits;
 mod logs;
 mod prepare;
 mod registry;
+mod repeatable;
+mod secrets;
 mod stats;
 mod store;
 mod turns;
@@ -44,21 +49,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wasaga_core::{Call, Digest, Ended, Policy};
+use wasaga_core::{Call, Digest, Ended, Policy, RequestRecord};
 
 pub use changes::Changes;
 pub use compile::compile_component;
 pub use config::{CallLimits, CompilerConfig, CompilerPlace, DefaultLimits, HostConfig};
 pub use egress::PolicyError;
 pub use grants::{not_granted, warnings};
-pub use invoke::Called;
+pub use invoke::{Called, Replayed};
 pub use prepare::{PrepareError, Prepared, componentize};
 pub use registry::LoadError;
+pub use secrets::{Secrets, SecretsError};
 pub use stats::HostStats;
 
 use admission::Admission;
-use egress::{AllowList, Gateway};
+use egress::{AllowList, Gateway, Tape, Vault, Way};
+use invoke::Surroundings;
 use registry::Registry;
+use repeatable::Repeatable;
 use stats::{Counters, Gauge, add};
 
 /// Where the bytes of components are.
@@ -102,6 +110,7 @@ struct Inner {
     config: HostConfig,
     registry: Registry,
     gateway: Arc<Gateway>,
+    vault: Vault,
     admission: Admission,
     counters: Arc<Counters>,
 }
@@ -114,6 +123,7 @@ impl Host {
     pub fn new(config: HostConfig, components: Arc<dyn Components>) -> Result<Self, HostError> {
         let counters = Arc::new(Counters::default());
         let registry = Registry::new(&config, components, Arc::clone(&counters))?;
+        let vault = Vault::new(registry.host_key().clone(), config.secrets.clone());
         let gateway = Arc::new(Gateway::new(config.connect_timeout));
         let admission = Admission::new(config.max_concurrent_calls, config.max_calls_per_component);
         Ok(Self {
@@ -121,6 +131,7 @@ impl Host {
                 config,
                 registry,
                 gateway,
+                vault,
                 admission,
                 counters,
             }),
@@ -174,18 +185,9 @@ impl Host {
     /// Neither loading the component nor waiting for a place counts against the call's timeout.
     /// Dropping the future ends the call.
     pub async fn call(&self, call: &Call, policy: &Arc<Policy>) -> Called {
-        let inner = &*self.inner;
-        let counters = &*inner.counters;
-        let called = match inner.registry.get(call.pin.digest).await {
-            Ok(loaded) => {
-                let waiting = Gauge::enter(&counters.calls_waiting);
-                let _place = inner.admission.admit(&call.pin.component).await;
-                drop(waiting);
-                let _running = Gauge::enter(&counters.calls_running);
-                invoke::invoke(&inner.config, &inner.gateway, &loaded, call, policy).await
-            }
-            Err(error) => Called::never_ran(failure::not_loaded(&error)),
-        };
+        let counters = &*self.inner.counters;
+        let way = Way::Out(Arc::clone(&self.inner.gateway));
+        let called = self.run(call, policy, way).await.called;
         let report = &called.report;
         add(&counters.calls, 1);
         add(
@@ -197,13 +199,58 @@ impl Host {
         called
     }
 
-    /// Checks what an operator wants to grant: host patterns, networks, sizes.
+    /// Runs a call as [`call`](Self::call) does, but nothing leaves the machine: each request is
+    /// answered from the first one in `recorded` that is left with the same method, URL and body, or
+    /// else with the same method and URL. One for which there is none gets an error that says so, as
+    /// if there were no connection. What took long then is not waited for.
+    ///
+    /// The component finds the same time and the same random numbers as in the call that was recorded,
+    /// if that one had the same idempotency key, attempt and start on this host.
+    pub async fn replay(
+        &self,
+        call: &Call,
+        policy: &Arc<Policy>,
+        recorded: &[RequestRecord],
+    ) -> Replayed {
+        let way = Way::Tape(Tape::new(recorded));
+        let replayed = self.run(call, policy, way).await;
+        add(&self.inner.counters.replays, 1);
+        replayed
+    }
+
+    async fn run(&self, call: &Call, policy: &Arc<Policy>, way: Way) -> Replayed {
+        let inner = &*self.inner;
+        let counters = &*inner.counters;
+        let loaded = match inner.registry.get(call.pin.digest).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                return Replayed {
+                    called: Called::never_ran(failure::not_loaded(&error)),
+                    answered_from: Vec::new(),
+                };
+            }
+        };
+        let waiting = Gauge::enter(&counters.calls_waiting);
+        let _place = inner.admission.admit(&call.pin.component).await;
+        drop(waiting);
+        let _running = Gauge::enter(&counters.calls_running);
+        let surroundings = Surroundings {
+            way,
+            granted: inner.vault.granted(&call.pin.component, policy),
+            repeatable: Repeatable::new(inner.registry.host_key().clone(), call),
+        };
+        invoke::invoke(&inner.config, &loaded, call, policy, surroundings).await
+    }
+
+    /// Checks what an operator wants to grant: host patterns, networks, sizes, and that the server
+    /// has the secrets.
     ///
     /// # Errors
     /// For the first entry that is not of the form it must have.
-    pub fn check_policy(policy: &Policy) -> Result<(), PolicyError> {
+    pub fn check_policy(&self, policy: &Policy) -> Result<(), PolicyError> {
         grants::check(policy)?;
-        AllowList::new(policy).map(|_| ())
+        AllowList::new(policy)?;
+        self.inner.vault.check(policy)
     }
 
     /// What the host has done so far, for metrics.

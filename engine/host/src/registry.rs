@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::compile::{self, Compiler};
 use crate::config::HostConfig;
 use crate::exports::Exports;
+use crate::keys::HostKey;
 use crate::prepare::{self, PrepareError};
 use crate::stats::Counters;
 use crate::store::CallState;
@@ -50,6 +51,7 @@ pub(crate) struct Registry {
     compiler: Arc<Compiler>,
     linker: Linker<CallState>,
     components: Arc<dyn Components>,
+    host_key: HostKey,
     slots: Mutex<LruCache<Digest, Slot>>,
 }
 
@@ -67,6 +69,7 @@ impl Registry {
                 source,
             }
         })?;
+        let host_key = cache.host_key();
         let linker = imports::linker(&engine).map_err(HostError::Engine)?;
         let capacity = config.max_loaded_components.max(1) as usize;
         let compiler = Compiler::new(engine, cache, config.compiler.clone(), counters);
@@ -74,8 +77,14 @@ impl Registry {
             compiler: Arc::new(compiler),
             linker,
             components,
+            host_key,
             slots: Mutex::new(LruCache::new(capacity)),
         })
+    }
+
+    /// The key that stays as long as the cache.
+    pub(crate) const fn host_key(&self) -> &HostKey {
+        &self.host_key
     }
 
     /// The versions that are ready.

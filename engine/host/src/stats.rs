@@ -14,6 +14,9 @@ pub struct HostStats {
     pub calls: u64,
     /// Calls that ended with a failure.
     pub calls_failed: u64,
+    /// Calls that were replayed: they are in none of the other numbers, but for those that run or
+    /// wait now.
+    pub replays: u64,
     /// Versions ready to be called now.
     pub components_loaded: u64,
     /// Versions that were loaded from the cache on disk.
@@ -33,6 +36,7 @@ pub(crate) struct Counters {
     pub(crate) calls_waiting: AtomicU64,
     pub(crate) calls: AtomicU64,
     pub(crate) calls_failed: AtomicU64,
+    pub(crate) replays: AtomicU64,
     pub(crate) cache_hits: AtomicU64,
     pub(crate) compiles: AtomicU64,
     pub(crate) fuel: AtomicU64,
@@ -47,6 +51,7 @@ impl Counters {
             calls_waiting: read(&self.calls_waiting),
             calls: read(&self.calls),
             calls_failed: read(&self.calls_failed),
+            replays: read(&self.replays),
             components_loaded: components_loaded as u64,
             cache_hits: read(&self.cache_hits),
             compiles: read(&self.compiles),

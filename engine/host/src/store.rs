@@ -9,10 +9,11 @@ use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use crate::egress::Outbound;
+use crate::egress::{Granted, Outbound};
 use crate::imports::Hooks;
 use crate::limits::{Limiter, MAX_HEADER_BYTES, MAX_RESOURCES};
 use crate::logs::Log;
+use crate::repeatable::Repeatable;
 
 /// The data of a call's store.
 pub(crate) struct CallState {
@@ -21,6 +22,9 @@ pub(crate) struct CallState {
     pub(crate) turn_began: Instant,
     pub(crate) log: Log,
     pub(crate) policy: Arc<Policy>,
+    /// The secrets that it may use.
+    pub(crate) granted: Arc<Granted>,
+    pub(crate) repeatable: Repeatable,
     /// The way out, shared with requests that are under way.
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) table: ResourceTable,
@@ -36,6 +40,8 @@ impl CallState {
         limiter: Limiter,
         log: Log,
         policy: Arc<Policy>,
+        granted: Arc<Granted>,
+        repeatable: Repeatable,
         outbound: Arc<Outbound>,
     ) -> Self {
         let mut table = ResourceTable::new();
@@ -47,6 +53,8 @@ impl CallState {
             turn_began: Instant::now(),
             log,
             policy,
+            granted,
+            repeatable,
             hooks: Hooks::new(Arc::clone(&outbound)),
             outbound,
             table,

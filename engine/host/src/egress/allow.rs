@@ -7,6 +7,7 @@ use reqwest::Url;
 use wasaga_core::Policy;
 
 use super::address;
+use super::vault::MAX_GRANTS;
 
 /// Entries of a policy.
 pub(crate) const MAX_ENTRIES: usize = 256;
@@ -19,13 +20,15 @@ const MAX_CONFIG_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// An entry of `allowed_hosts` is no host.
+    /// An entry of `allowed_hosts`, or of the hosts of a secret, is no host.
     #[error(
-        "allowed_hosts: `{entry}` is not a host: {reason}; expected for example `example.com`, \
+        "{field}: `{entry}` is not a host: {reason}; expected for example `example.com`, \
          `example.com:8443`, `*.example.com`, `127.0.0.1:8080` or `[::1]:8080`, with `http://` or \
          `https://` before it if only that is meant"
     )]
     Host {
+        /// Which list it stands in.
+        field: String,
         /// The entry.
         entry: String,
         /// What is wrong with it.
@@ -53,12 +56,39 @@ pub enum PolicyError {
     /// The configuration is too large.
     #[error("config: {0} bytes, at most {MAX_CONFIG_BYTES} are allowed")]
     ConfigTooLarge(usize),
+    /// There are too many secrets.
+    #[error("secrets: {0} entries, at most {MAX_GRANTS} are allowed")]
+    TooManySecrets(usize),
+    /// The component could not ask for a secret by this name.
+    #[error(
+        "secrets: `{0}` is not a name: expected 1 to 64 letters of A-Z and a-z, digits, `_`, `.` and \
+         `-`"
+    )]
+    SecretName(String),
+    /// What `config` answers would be both.
+    #[error("`{0}` is in config and in secrets: give one of them another name")]
+    SecretAndConfig(String),
+    /// The server does not have the secret.
+    #[error(
+        "secrets.{name}: the server has no secret `{secret}`: add it to the server's secrets, or \
+         name one that it has"
+    )]
+    UnknownSecret {
+        /// What the component asks for.
+        name: String,
+        /// What would stand behind it.
+        secret: String,
+    },
 }
+
+/// Hosts as an operator names them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hosts(Vec<Rule>);
 
 /// The hosts and networks that a component may reach.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowList {
-    hosts: Vec<Rule>,
+    hosts: Hosts,
     networks: Vec<IpNet>,
 }
 
@@ -78,19 +108,43 @@ enum Host {
     Ip(IpAddr),
 }
 
+impl Hosts {
+    /// Reads the list of a policy that is called so.
+    ///
+    /// # Errors
+    /// When an entry is not of the form that it must have.
+    pub(super) fn new(field: &str, entries: &[String]) -> Result<Self, PolicyError> {
+        let rules = entries.iter().map(|entry| {
+            rule(entry).map_err(|reason| PolicyError::Host {
+                field: field.to_owned(),
+                entry: entry.chars().take(80).collect(),
+                reason,
+            })
+        });
+        rules.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a URL leads to one of them.
+    pub(super) fn match_url(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str().map(host_of) else {
+            return false;
+        };
+        self.0.iter().any(|rule| {
+            rule.scheme.is_none_or(|scheme| scheme == url.scheme())
+                && rule
+                    .port
+                    .is_none_or(|port| Some(port) == url.port_or_known_default())
+                && rule.host.matches(&host)
+        })
+    }
+}
+
 impl AllowList {
     /// Reads a policy.
     ///
     /// # Errors
     /// When an entry is not of the form that it must have, or something is too large.
     pub(crate) fn new(policy: &Policy) -> Result<Self, PolicyError> {
-        let count = |field, count| {
-            if count > MAX_ENTRIES {
-                Err(PolicyError::TooMany { field, count })
-            } else {
-                Ok(())
-            }
-        };
         count("allowed_hosts", policy.allowed_hosts.len())?;
         count("allowed_networks", policy.allowed_networks.len())?;
         count("config", policy.config.len())?;
@@ -103,11 +157,7 @@ impl AllowList {
             return Err(PolicyError::ConfigTooLarge(config));
         }
         Ok(Self {
-            hosts: policy
-                .allowed_hosts
-                .iter()
-                .map(|entry| rule(entry))
-                .collect::<Result<_, _>>()?,
+            hosts: Hosts::new("allowed_hosts", &policy.allowed_hosts)?,
             networks: policy
                 .allowed_networks
                 .iter()
@@ -119,16 +169,7 @@ impl AllowList {
     /// Whether a component may send requests there. Says nothing of the address yet, unless the URL
     /// has one in place of a name: those have to be listed one by one.
     pub(super) fn allows(&self, url: &Url) -> bool {
-        let Some(host) = url.host_str().map(host_of) else {
-            return false;
-        };
-        self.hosts.iter().any(|rule| {
-            rule.scheme.is_none_or(|scheme| scheme == url.scheme())
-                && rule
-                    .port
-                    .is_none_or(|port| Some(port) == url.port_or_known_default())
-                && rule.host.matches(&host)
-        })
+        self.hosts.match_url(url)
     }
 
     /// Whether a connection for `name` may go to this address.
@@ -148,6 +189,7 @@ impl AllowList {
         name.eq_ignore_ascii_case("localhost")
             && self
                 .hosts
+                .0
                 .iter()
                 .any(|rule| rule.host == Host::Name("localhost".to_owned()))
     }
@@ -176,19 +218,23 @@ fn host_of(text: &str) -> Host {
     }
 }
 
-fn rule(entry: &str) -> Result<Rule, PolicyError> {
-    let error = |reason| PolicyError::Host {
-        entry: entry.chars().take(80).collect(),
-        reason,
-    };
+/// Checks how many entries a field has.
+pub(super) const fn count(field: &'static str, count: usize) -> Result<(), PolicyError> {
+    if count > MAX_ENTRIES {
+        return Err(PolicyError::TooMany { field, count });
+    }
+    Ok(())
+}
+
+fn rule(entry: &str) -> Result<Rule, &'static str> {
     if entry.len() > MAX_ENTRY_BYTES {
-        return Err(error("it is too long"));
+        return Err("it is too long");
     }
     let (scheme, rest) = match entry.split_once("://") {
         None => (None, entry),
         Some(("http", rest)) => (Some("http"), rest),
         Some(("https", rest)) => (Some("https"), rest),
-        Some(_) => return Err(error("the scheme is neither http nor https")),
+        Some(_) => return Err("the scheme is neither http nor https"),
     };
     if let Ok(address) = rest.parse::<Ipv6Addr>() {
         return Ok(Rule {
@@ -203,7 +249,7 @@ fn rule(entry: &str) -> Result<Rule, PolicyError> {
             let port = port.parse().ok().filter(|port| *port != 0);
             (
                 host,
-                Some(port.ok_or_else(|| error("the port is no number from 1 to 65535"))?),
+                Some(port.ok_or("the port is no number from 1 to 65535")?),
             )
         }
         _ => (rest, None),
@@ -212,16 +258,13 @@ fn rule(entry: &str) -> Result<Rule, PolicyError> {
         let v6 = v6
             .strip_suffix(']')
             .and_then(|text| text.parse::<Ipv6Addr>().ok());
-        Host::Ip(
-            v6.ok_or_else(|| error("what is in brackets is no IPv6 address"))?
-                .into(),
-        )
+        Host::Ip(v6.ok_or("what is in brackets is no IPv6 address")?.into())
     } else if let Ok(v4) = host.parse::<Ipv4Addr>() {
         Host::Ip(v4.into())
     } else if let Some(domain) = host.strip_prefix("*.") {
-        Host::Below(format!(".{}", name(domain).map_err(error)?))
+        Host::Below(format!(".{}", name(domain)?))
     } else {
-        Host::Name(name(host).map_err(error)?)
+        Host::Name(name(host)?)
     };
     Ok(Rule { scheme, host, port })
 }

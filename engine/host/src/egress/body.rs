@@ -1,81 +1,218 @@
-//! Bodies that are counted and limited while they pass.
+//! Bodies while they pass: counted, limited, recorded, with secrets put in or taken out.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures::Stream;
 use http_body_util::BodyDataStream;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::SendError;
+use super::explain;
+use super::fill::{Filler, Scrubber};
 use super::outbound::Exchange;
 
-/// A body of a `wasi:http` request on its way out.
-pub(crate) struct LimitedBody {
-    pub(super) body: BodyDataStream<WasiBody>,
-    pub(super) exchange: Arc<Exchange>,
-    pub(super) left_bytes: u64,
+/// A body of a `wasi:http` request while the component writes it.
+pub(super) struct Written {
+    body: BodyDataStream<WasiBody>,
+    exchange: Arc<Exchange>,
+    left_bytes: u64,
 }
 
 /// Why a request's body ends early.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BodyError {
+pub(super) enum BodyError {
     /// It is too large.
     #[error("the request's body is too large")]
     TooLarge,
     /// The component did not finish it.
     #[error("the request's body broke off")]
     Broken,
+    /// It needs a secret that is not there.
+    #[error(transparent)]
+    Secret(SendError),
 }
 
-impl futures::Stream for LimitedBody {
+impl Written {
+    /// The engine takes so many bytes of it.
+    pub(super) const fn new(
+        body: BodyDataStream<WasiBody>,
+        exchange: Arc<Exchange>,
+        max_bytes: u64,
+    ) -> Self {
+        Self {
+            body,
+            exchange,
+            left_bytes: max_bytes,
+        }
+    }
+}
+
+impl Stream for Written {
     type Item = Result<Bytes, BodyError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_next(context));
+        let frame = ready!(Pin::new(&mut self.body).poll_next(context));
         Poll::Ready(frame.map(|frame| {
-            let bytes = frame.map_err(|_: Error| BodyError::Broken)?;
-            let size = bytes.len() as u64;
+            let piece = frame.map_err(|_: Error| BodyError::Broken)?;
             self.left_bytes = self
                 .left_bytes
-                .checked_sub(size)
+                .checked_sub(piece.len() as u64)
                 .ok_or(BodyError::TooLarge)?;
-            self.exchange.add_request_bytes(size);
-            Ok(bytes)
+            self.exchange.sent(&piece);
+            Ok(piece)
         }))
     }
 }
 
-/// Counts what has come of a response, up to the limit.
-#[derive(Debug)]
-pub(crate) struct ResponseMeter {
-    pub(super) exchange: Arc<Exchange>,
-    pub(super) max_bytes: u64,
-    pub(super) bytes: u64,
+/// The same with values in place of placeholders.
+pub(super) struct Filled {
+    pub(super) written: Written,
+    /// Until the body has come to its end.
+    pub(super) filler: Option<Filler>,
 }
 
-impl ResponseMeter {
-    /// Takes a piece of the response's body.
+impl Stream for Filled {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(mut filler) = self.filler.take() else {
+                return Poll::Ready(None);
+            };
+            let filled = match Pin::new(&mut self.written).poll_next(context)? {
+                Poll::Pending => {
+                    self.filler = Some(filler);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(piece)) => {
+                    let filled = filler.push(piece);
+                    self.filler = Some(filler);
+                    filled
+                }
+                Poll::Ready(None) => filler.finish(),
+            };
+            let filled = filled.map_err(BodyError::Secret)?;
+            if !filled.is_empty() {
+                return Poll::Ready(Some(Ok(filled)));
+            }
+        }
+    }
+}
+
+/// A response's body on its way to the component.
+#[derive(Debug)]
+pub(crate) struct IncomingBody {
+    exchange: Arc<Exchange>,
+    source: Source,
+    scrubber: Scrubber,
+    /// How much of it the component may get.
+    left_bytes: u64,
+    ended: bool,
+}
+
+/// Where a response's body comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From a service, which may have said how many bytes are still to come.
+    Service(reqwest::Response, Option<u64>),
+    /// From a recording: what was kept of it, and how it ended.
+    Recording(Option<Bytes>, Result<(), SendError>),
+}
+
+impl Source {
+    pub(super) fn service(response: reqwest::Response) -> Self {
+        let left_bytes = response.content_length();
+        Self::Service(response, left_bytes)
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, SendError> {
+        match self {
+            Self::Service(response, left_bytes) => {
+                let piece = response.chunk().await.map_err(|error| explain(&error))?;
+                if let (Some(piece), Some(left_bytes)) = (&piece, left_bytes) {
+                    *left_bytes = left_bytes.saturating_sub(piece.len() as u64);
+                }
+                Ok(piece)
+            }
+            Self::Recording(piece, end) => match piece.take() {
+                Some(piece) => Ok(Some(piece)),
+                None => end.clone().map(|()| None),
+            },
+        }
+    }
+
+    /// Whether it is known that nothing follows.
+    const fn is_exhausted(&self) -> bool {
+        match self {
+            Self::Service(_, left_bytes) => matches!(left_bytes, Some(0)),
+            Self::Recording(piece, end) => piece.is_none() && end.is_ok(),
+        }
+    }
+}
+
+impl IncomingBody {
+    pub(super) fn new(
+        exchange: Arc<Exchange>,
+        source: Source,
+        scrubber: Scrubber,
+        max_bytes: u64,
+    ) -> Self {
+        let ended = source.is_exhausted();
+        if ended {
+            exchange.done();
+        }
+        Self {
+            exchange,
+            source,
+            scrubber,
+            left_bytes: max_bytes,
+            ended,
+        }
+    }
+
+    /// The next piece, which is not empty; `None` when the body is whole.
     ///
     /// # Errors
-    /// [`SendError::TooLarge`] when the body is larger than it may be.
-    pub(crate) fn take(&mut self, piece: &Bytes) -> Result<(), SendError> {
-        self.bytes += piece.len() as u64;
-        if self.bytes > self.max_bytes {
-            return Err(self.exchange.failed(SendError::TooLarge(self.max_bytes)));
+    /// When it broke off, or is larger than it may be.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SendError> {
+        while !self.ended {
+            let came = self.source.next().await;
+            let came = came.map_err(|error| self.broken(error))?;
+            self.ended = came.is_none() || self.source.is_exhausted();
+            let mut piece = self.scrubber.push(came.unwrap_or_default());
+            if self.ended {
+                let rest = self.scrubber.finish();
+                if !rest.is_empty() {
+                    piece = [piece, rest].concat().into();
+                }
+            }
+            if !piece.is_empty() {
+                return self.hand_over(piece).map(Some);
+            }
         }
-        self.exchange.add_response_bytes(piece.len() as u64);
-        Ok(())
-    }
-
-    /// The body is whole.
-    pub(crate) fn done(&self) {
         self.exchange.done();
+        Ok(None)
     }
 
-    /// The body broke off.
+    /// It broke off.
     pub(crate) fn broken(&self, error: SendError) -> SendError {
         self.exchange.failed(error)
+    }
+
+    fn hand_over(&mut self, piece: Bytes) -> Result<Bytes, SendError> {
+        let left_bytes = self.left_bytes.checked_sub(piece.len() as u64);
+        let Some(left_bytes) = left_bytes else {
+            self.ended = true;
+            return Err(self.broken(self.exchange.too_large()));
+        };
+        self.left_bytes = left_bytes;
+        self.exchange.received(&piece);
+        if self.ended {
+            self.exchange.done();
+        }
+        Ok(piece)
     }
 }

@@ -163,7 +163,7 @@ impl Resolve for CheckedResolver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egress::explain;
+    use crate::egress::outbound::explain;
 
     fn policy(host: &str, networks: &[&str]) -> Policy {
         Policy {

@@ -1,14 +1,17 @@
 //! What a call sent.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use http::Method;
+use http::{HeaderMap, Method};
 use reqwest::Url;
 use uuid::Uuid;
-use wasaga_core::{Evidence, RequestRecord};
+use wasaga_core::recording::RequestErrorKind;
+use wasaga_core::{Evidence, Recording, RequestRecord};
 
 use super::SendError;
+use super::recorder::{Budget, Transcript};
+use super::vault::Granted;
 use crate::logs::truncated;
 
 /// Longest URL in the journal.
@@ -20,13 +23,16 @@ const MAX_ERROR_BYTES: usize = 512;
 #[derive(Debug)]
 pub(super) struct Ledger {
     max_requests: u32,
+    recording: Recording,
+    granted: Arc<Granted>,
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     entries: Vec<Entry>,
     unsafe_requests: u32,
+    budget: Budget,
     /// The call is over: nothing is sent any more.
     closed: bool,
 }
@@ -34,6 +40,8 @@ struct Inner {
 #[derive(Debug)]
 struct Entry {
     record: RequestRecord,
+    /// With [`Recording::Full`], as long as there is room.
+    transcript: Option<Transcript>,
     started: Instant,
     safe: bool,
     may_have_been_sent: bool,
@@ -48,17 +56,46 @@ pub(super) struct Entered {
     pub(super) ordinal: Option<u32>,
 }
 
+/// What a ledger says of a call that is over.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    /// As much of them as the policy wants recorded.
+    pub(crate) records: Vec<RequestRecord>,
+    /// How many there were.
+    pub(crate) requests: u32,
+    /// Whether something outside may have changed.
+    pub(crate) evidence: Evidence,
+}
+
 impl Ledger {
-    pub(super) fn new(max_requests: u32) -> Self {
+    pub(super) fn new(
+        max_requests: u32,
+        recording: Recording,
+        budget: Budget,
+        granted: Arc<Granted>,
+    ) -> Self {
         Self {
             max_requests,
-            inner: Mutex::new(Inner::default()),
+            recording,
+            granted,
+            inner: Mutex::new(Inner {
+                entries: Vec::new(),
+                unsafe_requests: 0,
+                budget,
+                closed: false,
+            }),
         }
     }
 
     /// Enters a request before anything is decided about it. So its ordinal depends only on what
     /// the component does, and is the same in every attempt that does the same.
-    pub(super) fn enter(&self, method: &str, url: &str, bytes: u64) -> Result<Entered, SendError> {
+    pub(super) fn enter(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, Vec<u8>)],
+    ) -> Result<Entered, SendError> {
+        let url = public(&self.granted.public(url));
         let mut inner = self.lock();
         let max = self.max_requests;
         if inner.entries.len() >= max as usize {
@@ -69,16 +106,23 @@ impl Ledger {
         let safe = is_safe(method);
         let ordinal = (!safe).then_some(inner.unsafe_requests);
         inner.unsafe_requests += u32::from(!safe);
+        let transcript = match self.recording {
+            Recording::Full => Transcript::begin(headers, &self.granted, &mut inner.budget),
+            Recording::None | Recording::Summary => None,
+        };
         inner.entries.push(Entry {
             record: RequestRecord {
                 method: truncated(method, 32).to_owned(),
-                url: public(url),
+                url,
                 status: None,
                 error: None,
+                error_kind: None,
                 duration_ms: 0.0,
-                request_bytes: bytes,
+                request_bytes: 0,
                 response_bytes: 0,
+                exchange: None,
             },
+            transcript,
             started: Instant::now(),
             safe,
             may_have_been_sent: false,
@@ -102,64 +146,109 @@ impl Ledger {
         true
     }
 
-    pub(super) fn add_request_bytes(&self, index: usize, bytes: u64) {
-        self.change(index, |entry| entry.record.request_bytes += bytes);
-    }
-
-    pub(super) fn add_response_bytes(&self, index: usize, bytes: u64) {
-        self.change(index, |entry| entry.record.response_bytes += bytes);
-    }
-
-    pub(super) fn status(&self, index: usize, status: u16) {
-        self.change(index, |entry| entry.record.status = Some(status));
-    }
-
-    pub(super) fn failed(&self, index: usize, error: &SendError) {
-        self.change(index, |entry| {
-            if error.nothing_sent() {
-                entry.may_have_been_sent = false;
+    /// A piece of the request's body, as the component wrote it.
+    pub(super) fn sent(&self, index: usize, piece: &[u8]) {
+        self.change(index, |entry, budget| {
+            entry.record.request_bytes += piece.len() as u64;
+            if let Some(transcript) = &mut entry.transcript {
+                transcript.sent(piece, budget);
             }
-            entry.record.error = Some(truncated(&error.to_string(), MAX_ERROR_BYTES).to_owned());
-            entry.end();
         });
     }
 
-    /// Nothing more comes: the body is whole, or the component does not want the rest.
+    /// The head of a response, as the component gets it.
+    pub(super) fn answered(&self, index: usize, status: u16, headers: &HeaderMap) {
+        self.change(index, |entry, budget| {
+            entry.record.status = Some(status);
+            if let Some(transcript) = &mut entry.transcript {
+                transcript.answered(headers, &self.granted, budget);
+            }
+        });
+    }
+
+    /// A piece of the response's body, as the component gets it.
+    pub(super) fn received(&self, index: usize, piece: &[u8]) {
+        self.change(index, |entry, budget| {
+            entry.record.response_bytes += piece.len() as u64;
+            if let Some(transcript) = &mut entry.transcript {
+                transcript.received(piece, budget);
+            }
+        });
+    }
+
+    pub(super) fn failed(&self, index: usize, error: &SendError) {
+        self.change(index, |entry, budget| {
+            if error.nothing_sent() {
+                entry.may_have_been_sent = false;
+            }
+            let text = error.to_string();
+            let text = self.granted.public(&text);
+            entry.fail(error.kind(), truncated(&text, MAX_ERROR_BYTES));
+            entry.end(budget);
+        });
+    }
+
+    /// The response is whole.
     pub(super) fn done(&self, index: usize) {
         self.change(index, Entry::end);
     }
 
-    /// Closes the ledger: what it holds, and whether something outside may have changed.
-    pub(super) fn close(&self) -> (Vec<RequestRecord>, Evidence) {
+    /// The component does not want the rest.
+    pub(super) fn given_up(&self, index: usize) {
+        self.change(index, Entry::give_up);
+    }
+
+    /// Method and URL of an entry, as they are recorded.
+    pub(super) fn asked_for(&self, index: usize) -> Option<(String, String)> {
+        let inner = self.lock();
+        let record = &inner.entries.get(index)?.record;
+        Some((record.method.clone(), record.url.clone()))
+    }
+
+    /// Closes the ledger, and says what it holds.
+    pub(super) fn close(&self) -> Closed {
         let mut inner = self.lock();
-        inner.closed = true;
-        let possible = inner
-            .entries
+        let Inner {
+            entries,
+            budget,
+            closed,
+            ..
+        } = &mut *inner;
+        *closed = true;
+        let possible = entries
             .iter()
             .any(|entry| !entry.safe && entry.may_have_been_sent);
-        let records = inner.entries.drain(..).map(|mut entry| {
-            entry.end();
+        let requests = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let records = entries.drain(..).map(|mut entry| {
+            entry.give_up(budget);
             entry.record
         });
-        (
-            records.collect(),
-            if possible {
+        let records = match self.recording {
+            Recording::None => {
+                drop(records);
+                Vec::new()
+            }
+            Recording::Summary | Recording::Full => records.collect(),
+        };
+        Closed {
+            records,
+            requests,
+            evidence: if possible {
                 Evidence::Possible
             } else {
                 Evidence::Unchanged
             },
-        )
+        }
     }
 
     /// Changes an entry that is not over yet.
-    fn change(&self, index: usize, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self
-            .lock()
-            .entries
-            .get_mut(index)
-            .filter(|entry| !entry.over)
-        {
-            change(entry);
+    fn change(&self, index: usize, change: impl FnOnce(&mut Entry, &mut Budget)) {
+        let mut inner = self.lock();
+        let Inner {
+            entries, budget, ..
+        } = &mut *inner;
+        if let Some(entry) = entries.get_mut(index).filter(|entry| !entry.over) {
+            change(entry, budget);
         }
     }
 
@@ -169,14 +258,28 @@ impl Ledger {
 }
 
 impl Entry {
-    fn end(&mut self) {
+    fn fail(&mut self, kind: RequestErrorKind, text: &str) {
+        self.record.error_kind = Some(kind);
+        self.record.error = Some(text.to_owned());
+    }
+
+    /// Ends it, unless it came to its end.
+    fn give_up(&mut self, budget: &mut Budget) {
         if !self.over {
-            self.over = true;
-            if self.record.status.is_none() && self.record.error.is_none() {
-                self.record.error = Some("given up before there was a response".to_owned());
-            }
-            self.record.duration_ms = crate::millis(self.started.elapsed());
+            let text = match self.record.status {
+                None => "given up before there was a response",
+                Some(_) => "given up before the response was whole",
+            };
+            self.fail(RequestErrorKind::GivenUp, text);
+            self.end(budget);
         }
+    }
+
+    fn end(&mut self, budget: &mut Budget) {
+        self.over = true;
+        self.record.duration_ms = crate::millis(self.started.elapsed());
+        let exchange = self.transcript.take().map(|kept| kept.finish(budget));
+        self.record.exchange = exchange.map(Box::new);
     }
 }
 
@@ -210,16 +313,29 @@ fn public(url: &str) -> String {
 mod tests {
     use super::*;
 
+    fn ledger() -> Ledger {
+        let budget = Budget {
+            max_body_bytes: 9,
+            left_bytes: 9,
+        };
+        Ledger::new(9, Recording::Summary, budget, Arc::default())
+    }
+
+    fn enter(ledger: &Ledger, method: &str) -> usize {
+        let entered = ledger.enter(method, "http://a/", &[]);
+        entered.expect("entered").index
+    }
+
     #[test]
     fn only_a_request_that_is_not_safe_and_may_have_arrived_is_evidence() {
         let evidence = |method: &str, error: Option<SendError>| {
-            let ledger = Ledger::new(9);
-            let index = ledger.enter(method, "http://a/", 0).expect("entered").index;
+            let ledger = ledger();
+            let index = enter(&ledger, method);
             assert!(ledger.departs(index));
             if let Some(error) = error {
                 ledger.failed(index, &error);
             }
-            ledger.close().1
+            ledger.close().evidence
         };
         assert_eq!(evidence("GET", None), Evidence::Unchanged);
         assert_eq!(evidence("POST", None), Evidence::Possible);
@@ -240,11 +356,15 @@ mod tests {
 
     #[test]
     fn nothing_leaves_once_the_call_is_over() {
-        let ledger = Ledger::new(9);
-        let index = ledger.enter("POST", "http://a/", 0).expect("entered").index;
-        let (records, evidence) = ledger.close();
-        assert!(records[0].error.is_some());
-        assert_eq!(evidence, Evidence::Unchanged);
+        let ledger = ledger();
+        let index = enter(&ledger, "POST");
+        let closed = ledger.close();
+        assert_eq!(closed.requests, 1);
+        assert_eq!(
+            closed.records[0].error_kind,
+            Some(RequestErrorKind::GivenUp)
+        );
+        assert_eq!(closed.evidence, Evidence::Unchanged);
         assert!(!ledger.departs(index));
     }
 

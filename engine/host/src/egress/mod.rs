@@ -1,20 +1,33 @@
 //! The way out: every request of a component passes here, whichever interface it came by.
 //!
 //! In this order: the allow-list, the lookup of the name, the check of its addresses, the connection
-//! to one of those that passed.
+//! to one of those that passed. Secrets are put in on the way out, and taken out of what comes back.
+//! A call that is replayed has a tape in place of all that.
 
 mod address;
 mod allow;
 mod body;
+mod fill;
+mod forms;
 mod gateway;
 mod ledger;
 mod outbound;
+mod recorder;
+mod rewrite;
+mod tape;
+mod vault;
 
 pub(crate) use allow::AllowList;
 pub(crate) use allow::MAX_ENTRIES;
 pub use allow::PolicyError;
 pub(crate) use gateway::Gateway;
-pub(crate) use outbound::{Incoming, Outbound, Outgoing, OutgoingBody, explain, within};
+pub(crate) use outbound::{Incoming, Outbound, Outgoing, OutgoingBody, Way, within};
+pub(crate) use tape::Tape;
+pub(crate) use vault::{Granted, Vault};
+
+use wasaga_core::recording::RequestErrorKind;
+
+use outbound::explain;
 
 /// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +53,18 @@ pub(crate) enum SendError {
 }
 
 impl SendError {
+    /// The word of the journal for it.
+    pub(crate) const fn kind(&self) -> RequestErrorKind {
+        match self {
+            Self::Forbidden(_) => RequestErrorKind::Forbidden,
+            Self::InvalidRequest(_) => RequestErrorKind::InvalidRequest,
+            Self::Connect(_) => RequestErrorKind::Connect,
+            Self::Timeout(_) => RequestErrorKind::Timeout,
+            Self::Transport(_) => RequestErrorKind::Transport,
+            Self::TooLarge(_) => RequestErrorKind::TooLarge,
+        }
+    }
+
     /// Whether it is certain that nothing was sent.
     pub(crate) const fn nothing_sent(&self) -> bool {
         matches!(

@@ -4,17 +4,25 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyDataStream;
 use reqwest::{Body, Url};
 use uuid::Uuid;
-use wasaga_core::{Evidence, Policy, RequestRecord};
+use wasaga_core::{Policy, Recording};
 use wasmtime_wasi_http::WasiBody;
 
-use super::SendError;
-use super::body::{LimitedBody, ResponseMeter};
+use super::allow::AllowList;
+use super::body::{BodyError, Filled, IncomingBody, Source, Written};
+use super::fill::{Filling, Scrubber};
+use super::forms::Form;
 use super::gateway::{AddressRefused, Gateway};
-use super::ledger::{Ledger, request_key};
+use super::ledger::{Closed, Ledger, request_key};
+use super::recorder::Budget;
+use super::tape::{Asked, Tape, Taped};
+use super::vault::Granted;
+use super::{PolicyError, SendError};
+use crate::config::{CallLimits, HostConfig};
 use crate::limits::MAX_HEADER_BYTES;
 use crate::logs::truncated;
 
@@ -39,11 +47,21 @@ const RESERVED: [HeaderName; 10] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// Where the requests of a call go.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// To the services.
+    Out(Arc<Gateway>),
+    /// Nowhere: a recording answers.
+    Tape(Tape),
+}
+
 /// Sends the requests of one call, and remembers them.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    gateway: Arc<Gateway>,
+    way: Way,
     policy: Arc<Policy>,
+    granted: Arc<Granted>,
     key: Uuid,
     max_request_bytes: u64,
     max_response_bytes: u64,
@@ -72,8 +90,7 @@ pub(crate) enum OutgoingBody {
 pub(crate) struct Incoming {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: reqwest::Response,
-    pub(crate) meter: ResponseMeter,
+    pub(crate) body: IncomingBody,
 }
 
 /// A request that was entered in the ledger.
@@ -84,27 +101,55 @@ pub(crate) struct Exchange {
     ordinal: Option<u32>,
 }
 
+/// A request that is valid.
+struct Valid {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: OutgoingBody,
+    timeout: Option<Duration>,
+}
+
 impl Outbound {
     pub(crate) fn new(
-        gateway: Arc<Gateway>,
+        way: Way,
         policy: Arc<Policy>,
+        granted: Arc<Granted>,
         key: Uuid,
-        max_request_bytes: u64,
-        limits: &crate::config::CallLimits,
+        config: &HostConfig,
+        limits: &CallLimits,
     ) -> Self {
+        let budget = Budget {
+            max_body_bytes: config.max_recorded_body_bytes,
+            left_bytes: config.max_recorded_call_bytes,
+        };
+        let recording = match way {
+            Way::Out(_) => policy.record,
+            // Whoever replays a call wants to see what it does.
+            Way::Tape(_) => Recording::Full,
+        };
         Self {
-            gateway,
-            policy,
+            way,
             key,
-            max_request_bytes,
+            max_request_bytes: config.max_request_bytes,
             max_response_bytes: limits.response_bytes,
-            ledger: Ledger::new(limits.requests),
+            ledger: Ledger::new(limits.requests, recording, budget, Arc::clone(&granted)),
+            policy,
+            granted,
         }
     }
 
     /// Ends the call: nothing is sent from here on.
-    pub(crate) fn close(&self) -> (Vec<RequestRecord>, Evidence) {
+    pub(crate) fn close(&self) -> Closed {
         self.ledger.close()
+    }
+
+    /// For each of so many requests the record that it was answered from; nothing without a tape.
+    pub(crate) fn answered_from(&self, requests: u32) -> Vec<Option<usize>> {
+        match &self.way {
+            Way::Out(_) => Vec::new(),
+            Way::Tape(tape) => tape.answered_from(requests),
+        }
     }
 
     /// Enters a request, in the order in which the component asks for them.
@@ -112,17 +157,40 @@ impl Outbound {
     /// # Errors
     /// [`SendError::Forbidden`] when the call has sent as many as it may.
     pub(crate) fn enter(self: &Arc<Self>, request: &Outgoing) -> Result<Arc<Exchange>, SendError> {
-        let bytes = match &request.body {
-            OutgoingBody::Whole(body) => body.len() as u64,
-            OutgoingBody::Streamed(_) => 0,
-        };
-        let entered = self.ledger.enter(&request.method, &request.url, bytes)?;
+        let Outgoing {
+            method,
+            url,
+            headers,
+            body,
+            ..
+        } = request;
+        let entered = self.ledger.enter(method, url, headers)?;
+        if let OutgoingBody::Whole(body) = body {
+            self.ledger.sent(entered.index, body);
+        }
         let outbound = Arc::clone(self);
         Ok(Arc::new(Exchange {
             outbound,
             index: entered.index,
             ordinal: entered.ordinal,
         }))
+    }
+
+    /// Checks that a request may go where it wants to.
+    fn permit(&self, allowed: &AllowList, url: &Url) -> Result<(), SendError> {
+        if allowed.allows(url) {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default();
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        let place = format!("{host}{port}");
+        let place = self.granted.public(&place);
+        Err(SendError::Forbidden(format!(
+            "`{place}` is not in the component's allowed_hosts"
+        )))
     }
 }
 
@@ -132,9 +200,11 @@ impl Exchange {
     /// # Errors
     /// As [`SendError`] says; each is in the ledger already.
     pub(crate) async fn send(self: &Arc<Self>, request: Outgoing) -> Result<Incoming, SendError> {
-        self.try_send(request)
-            .await
-            .map_err(|error| self.failed(error))
+        let answered = match &self.outbound.way {
+            Way::Out(gateway) => self.send_out(gateway, request).await,
+            Way::Tape(tape) => self.play(tape, request).await,
+        };
+        answered.map_err(|error| self.failed(error))
     }
 
     /// Writes a failure into the ledger, and hands it on.
@@ -143,57 +213,158 @@ impl Exchange {
         error
     }
 
-    pub(super) fn add_request_bytes(&self, bytes: u64) {
-        self.outbound.ledger.add_request_bytes(self.index, bytes);
+    pub(super) fn sent(&self, piece: &[u8]) {
+        self.outbound.ledger.sent(self.index, piece);
     }
 
-    pub(super) fn add_response_bytes(&self, bytes: u64) {
-        self.outbound.ledger.add_response_bytes(self.index, bytes);
+    pub(super) fn received(&self, piece: &[u8]) {
+        self.outbound.ledger.received(self.index, piece);
     }
 
     pub(super) fn done(&self) {
         self.outbound.ledger.done(self.index);
     }
 
-    async fn try_send(self: &Arc<Self>, request: Outgoing) -> Result<Incoming, SendError> {
+    pub(super) fn too_large(&self) -> SendError {
+        SendError::TooLarge(self.outbound.max_response_bytes)
+    }
+
+    async fn send_out(
+        self: &Arc<Self>,
+        gateway: &Gateway,
+        request: Outgoing,
+    ) -> Result<Incoming, SendError> {
         let outbound = &self.outbound;
-        let timeout = request.timeout;
-        let request = self.checked(request)?;
-        let egress = outbound.gateway.egress(&outbound.policy)?;
-        let url = request.url();
-        if !egress.allow.allows(url) {
-            let host = url.host_str().unwrap_or_default();
-            let port = url
-                .port()
-                .map(|port| format!(":{port}"))
-                .unwrap_or_default();
-            return Err(SendError::Forbidden(format!(
-                "`{host}{port}` is not in the component's allowed_hosts"
-            )));
-        }
-        if !outbound.ledger.departs(self.index) {
-            return Err(SendError::Forbidden("the call is over".to_owned()));
-        }
+        let Valid {
+            method,
+            url,
+            mut headers,
+            body,
+            timeout,
+        } = self.checked(request)?;
+        let egress = gateway.egress(&outbound.policy)?;
+        outbound.permit(&egress.allow, &url)?;
+        let mut filling = outbound.granted.bound_to(&url)?;
+        filling.fill_headers(&mut headers)?;
+        let body = self.body(body, &filling, &mut headers)?;
+        let mut request = reqwest::Request::new(method, url);
+        *request.headers_mut() = headers;
+        *request.body_mut() = body;
+        self.depart()?;
         let response = within(timeout, egress.client.execute(request))
             .await?
             .map_err(|error| explain(&error))?;
-        outbound
-            .ledger
-            .status(self.index, response.status().as_u16());
-        Ok(Incoming {
-            status: response.status(),
-            headers: response.headers().clone(),
-            body: response,
-            meter: ResponseMeter {
-                exchange: Arc::clone(self),
-                max_bytes: outbound.max_response_bytes,
-                bytes: 0,
-            },
-        })
+        if !filling.is_empty() {
+            check_encoding(response.headers())?;
+        }
+        let (status, headers) = (response.status(), self.scrubbed(response.headers()));
+        Ok(self.incoming(
+            status,
+            headers,
+            Source::service(response),
+            filling.scrubber(),
+        ))
+    }
+
+    /// Answers from a recording: nothing is sent, and nobody waits.
+    async fn play(self: &Arc<Self>, tape: &Tape, request: Outgoing) -> Result<Incoming, SendError> {
+        let outbound = &self.outbound;
+        let (method, url) = outbound.ledger.asked_for(self.index).unwrap_or_default();
+        let mut asked = Asked {
+            index: self.index,
+            method: &method,
+            url: &url,
+            body: None,
+        };
+        let invalid = |error: PolicyError| SendError::Forbidden(format!("the policy: {error}"));
+        let permitted = self.checked(request).and_then(|request| {
+            let allowed = AllowList::new(&outbound.policy).map_err(invalid)?;
+            outbound.permit(&allowed, &request.url)?;
+            Ok(request)
+        });
+        let request = match permitted {
+            Ok(request) => request,
+            Err(refused) => {
+                // It may have been refused then as well: then it is the same request.
+                tape.take(&asked);
+                return Err(refused);
+            }
+        };
+        let body = match request.body {
+            OutgoingBody::Whole(body) => body,
+            OutgoingBody::Streamed(body) => {
+                let written = self.written(body).map_ok(Vec::from);
+                let whole = written.try_concat().await;
+                whole.map_err(|error: BodyError| SendError::Transport(error.to_string()))?
+            }
+        };
+        let body = outbound.granted.named(&body);
+        asked.body = Some(&body);
+        self.depart()?;
+        let taped = tape.play(&asked, &outbound.granted, outbound.max_response_bytes)?;
+        let Taped {
+            status,
+            headers,
+            body,
+            end,
+        } = taped;
+        let body = Some(body).filter(|body| !body.is_empty());
+        let source = Source::Recording(body, end);
+        Ok(self.incoming(status, headers, source, Scrubber::default()))
+    }
+
+    /// From here on the request counts as one that may have arrived.
+    fn depart(&self) -> Result<(), SendError> {
+        if self.outbound.ledger.departs(self.index) {
+            Ok(())
+        } else {
+            Err(SendError::Forbidden("the call is over".to_owned()))
+        }
+    }
+
+    fn incoming(
+        self: &Arc<Self>,
+        status: StatusCode,
+        headers: HeaderMap,
+        source: Source,
+        scrubber: Scrubber,
+    ) -> Incoming {
+        let ledger = &self.outbound.ledger;
+        ledger.answered(self.index, status.as_u16(), &headers);
+        let max_bytes = self.outbound.max_response_bytes;
+        let body = IncomingBody::new(Arc::clone(self), source, scrubber, max_bytes);
+        Incoming {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// The headers of a response, as the component may see them.
+    fn scrubbed(&self, headers: &HeaderMap) -> HeaderMap {
+        let granted = &self.outbound.granted;
+        if granted.is_empty() {
+            return headers.clone();
+        }
+        let mut scrubbed = HeaderMap::with_capacity(headers.len());
+        for (name, value) in headers {
+            // Its body may get another length.
+            if name == header::CONTENT_LENGTH || granted.is_in_name(name.as_str()) {
+                continue;
+            }
+            let value = match granted.scrubbed(value.as_bytes()) {
+                None => Some(value.clone()),
+                Some(clean) => HeaderValue::from_maybe_shared(bytes::Bytes::from(clean)).ok(),
+            };
+            if let Some(value) = value {
+                scrubbed.append(name.clone(), value);
+            }
+        }
+        scrubbed
     }
 
     /// Makes a request that can be sent, or says what is wrong with it.
-    fn checked(self: &Arc<Self>, request: Outgoing) -> Result<reqwest::Request, SendError> {
+    fn checked(&self, request: Outgoing) -> Result<Valid, SendError> {
         let invalid = |reason: String| SendError::InvalidRequest(reason);
         let method = Method::from_bytes(request.method.as_bytes())
             .ok()
@@ -217,14 +388,22 @@ impl Exchange {
             let reason = "the URL has a user in it: use the header `authorization`";
             return Err(invalid(reason.to_owned()));
         }
-        let mut sent = reqwest::Request::new(method, url);
-        *sent.headers_mut() = self.headers(request.headers)?;
-        if let OutgoingBody::Whole(_) = request.body {
+        let mut headers = self.headers(request.headers)?;
+        if let OutgoingBody::Whole(body) = &request.body {
+            let max = self.outbound.max_request_bytes;
+            if body.len() as u64 > max {
+                return Err(invalid(format!("the body is larger than {max} bytes")));
+            }
             // The length that is sent is that of the body that is sent.
-            sent.headers_mut().remove(header::CONTENT_LENGTH);
+            headers.remove(header::CONTENT_LENGTH);
         }
-        *sent.body_mut() = self.body(request.body)?;
-        Ok(sent)
+        Ok(Valid {
+            method,
+            url,
+            headers,
+            body: request.body,
+            timeout: request.timeout,
+        })
     }
 
     fn headers(&self, headers: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, SendError> {
@@ -266,33 +445,77 @@ impl Exchange {
         Ok(map)
     }
 
-    fn body(self: &Arc<Self>, body: OutgoingBody) -> Result<Option<Body>, SendError> {
-        let max = self.outbound.max_request_bytes;
+    /// The body that is sent, with the secrets that may go there.
+    fn body(
+        self: &Arc<Self>,
+        body: OutgoingBody,
+        filling: &Filling,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<Body>, SendError> {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let form = Form::of(content_type.and_then(|kind| kind.to_str().ok()));
         match body {
-            OutgoingBody::Whole(body) if body.len() as u64 > max => Err(SendError::InvalidRequest(
-                format!("the body is larger than {max} bytes"),
-            )),
             OutgoingBody::Whole(body) if body.is_empty() => Ok(None),
-            OutgoingBody::Whole(body) => Ok(Some(body.into())),
+            OutgoingBody::Whole(body) => {
+                let filled = if filling.is_empty() {
+                    None
+                } else {
+                    filling.fill(&body, form)?
+                };
+                Ok(Some(filled.map_or_else(|| body.into(), Body::from)))
+            }
             OutgoingBody::Streamed(body) => {
                 use http_body::Body as _;
                 if body.is_end_stream() {
                     return Ok(None);
                 }
-                Ok(Some(Body::wrap_stream(LimitedBody {
-                    body: BodyDataStream::new(body),
-                    exchange: Arc::clone(self),
-                    left_bytes: max,
+                let written = self.written(body);
+                if filling.is_empty() {
+                    return Ok(Some(Body::wrap_stream(written)));
+                }
+                // How long it is shows when it is whole.
+                headers.remove(header::CONTENT_LENGTH);
+                Ok(Some(Body::wrap_stream(Filled {
+                    written,
+                    filler: Some(filling.filler(form)),
                 })))
             }
         }
+    }
+
+    fn written(self: &Arc<Self>, body: WasiBody) -> Written {
+        let max_bytes = self.outbound.max_request_bytes;
+        Written::new(BodyDataStream::new(body), Arc::clone(self), max_bytes)
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.done();
+        self.outbound.ledger.given_up(self.index);
     }
+}
+
+/// Refuses a response in which a value could not be found.
+fn check_encoding(headers: &HeaderMap) -> Result<(), SendError> {
+    let is_plain = |name: HeaderName, plain: &str| {
+        let values = headers.get_all(name).into_iter();
+        let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        codings.all(|coding| {
+            let coding = coding.trim_ascii();
+            coding.is_empty() || coding.eq_ignore_ascii_case(plain.as_bytes())
+        })
+    };
+    if is_plain(header::CONTENT_ENCODING, "identity")
+        && is_plain(header::TRANSFER_ENCODING, "chunked")
+    {
+        return Ok(());
+    }
+    Err(SendError::Transport(
+        "the response is compressed, though it was asked for as it is: a service that a secret is \
+         sent to has to answer with `content-encoding: identity`, so that the secret can be kept \
+         out of the answer"
+            .to_owned(),
+    ))
 }
 
 /// Waits so long and no longer, if there is a limit.
@@ -312,7 +535,7 @@ pub(crate) async fn within<T>(
 }
 
 /// What an error of the client means.
-pub(crate) fn explain(error: &reqwest::Error) -> SendError {
+pub(super) fn explain(error: &reqwest::Error) -> SendError {
     let mut deepest: &dyn StdError = error;
     let mut refused = None;
     while let Some(source) = deepest.source() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use crate::bindings::wasaga::saga::http::{Error, Host, Request, Response};
-use crate::egress::{Incoming, Outgoing, OutgoingBody, SendError, explain, within};
+use crate::egress::{Incoming, Outgoing, OutgoingBody, SendError, within};
 use crate::store::CallState;
 
 impl Host for CallState {
@@ -38,20 +38,11 @@ async fn collect(incoming: Incoming) -> Result<Response, SendError> {
         status,
         headers,
         mut body,
-        mut meter,
     } = incoming;
     let mut bytes = Vec::new();
-    loop {
-        match body.chunk().await {
-            Ok(Some(piece)) => {
-                meter.take(&piece)?;
-                bytes.extend_from_slice(&piece);
-            }
-            Ok(None) => break,
-            Err(error) => return Err(meter.broken(explain(&error))),
-        }
+    while let Some(piece) = body.next().await? {
+        bytes.extend_from_slice(&piece);
     }
-    meter.done();
     Ok(Response {
         status: status.as_u16(),
         headers: texts(&headers),

@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use crate::egress::{Incoming, Outbound, Outgoing, OutgoingBody, SendError, explain, within};
+use crate::egress::{Incoming, Outbound, Outgoing, OutgoingBody, SendError, within};
 use crate::store::CallState;
 
 /// Sends what a component hands to `wasi:http/outgoing-handler`.
@@ -88,26 +88,15 @@ fn response(incoming: Incoming, between_bytes: Option<Duration>) -> http::Respon
         status,
         headers,
         body,
-        meter,
     } = incoming;
-    let frames =
-        futures::stream::try_unfold((body, meter), move |(mut body, mut meter)| async move {
-            let next = within(between_bytes, body.chunk()).await.map_err(|late| {
-                meter.broken(late);
-                Error::ConnectionReadTimeout
-            })?;
-            match next {
-                Ok(Some(piece)) => {
-                    meter.take(&piece).map_err(error)?;
-                    Ok(Some((Frame::<Bytes>::data(piece), (body, meter))))
-                }
-                Ok(None) => {
-                    meter.done();
-                    Ok(None)
-                }
-                Err(broken) => Err(error(meter.broken(explain(&broken)))),
-            }
-        });
+    let frames = futures::stream::try_unfold(body, move |mut body| async move {
+        let next = within(between_bytes, body.next()).await.map_err(|late| {
+            body.broken(late);
+            Error::ConnectionReadTimeout
+        })?;
+        let piece = next.map_err(error)?;
+        Ok(piece.map(|piece| (Frame::<Bytes>::data(piece), body)))
+    });
     let mut response = http::Response::new(StreamBody::new(frames).boxed_unsync());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -137,8 +126,8 @@ mod tests {
     use wasaga_core::{Evidence, Policy};
 
     use super::*;
-    use crate::config::DefaultLimits;
-    use crate::egress::Gateway;
+    use crate::config::{DefaultLimits, HostConfig};
+    use crate::egress::{Gateway, Way};
 
     /// Answers every request with the key, the host and the body that it had.
     async fn echo() -> String {
@@ -163,6 +152,8 @@ mod tests {
     }
 
     fn outbound(allowed: &str, max_response_bytes: u64) -> Arc<Outbound> {
+        let mut config = HostConfig::new("unused");
+        config.max_request_bytes = 1_000;
         let policy = Policy {
             allowed_hosts: vec![allowed.to_owned()],
             ..Policy::default()
@@ -171,10 +162,11 @@ mod tests {
         limits.response_bytes = max_response_bytes;
         let gateway = Arc::new(Gateway::new(std::time::Duration::from_secs(5)));
         Arc::new(Outbound::new(
-            gateway,
+            Way::Out(gateway),
             Arc::new(policy),
+            Arc::default(),
             Uuid::from_u128(7),
-            1_000,
+            &config,
             &limits,
         ))
     }
@@ -204,13 +196,14 @@ mod tests {
             [host.as_str(), "hello"],
             "the host is that of the URL"
         );
-        let (records, evidence) = out.close();
+        let closed = out.close();
+        let record = &closed.records[0];
         assert_eq!(
-            (records[0].request_bytes, records[0].response_bytes),
+            (record.request_bytes, record.response_bytes),
             (5, answer.len() as u64)
         );
         assert_eq!(
-            (records[0].status, evidence),
+            (record.status, closed.evidence),
             (Some(200), Evidence::Possible)
         );
     }
@@ -223,7 +216,7 @@ mod tests {
             send(&out, &host, "hello").await,
             Err(Error::HttpRequestDenied)
         ));
-        assert_eq!(out.close().1, Evidence::Unchanged);
+        assert_eq!(out.close().evidence, Evidence::Unchanged);
     }
 
     #[tokio::test]

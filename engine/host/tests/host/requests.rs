@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use wasaga_core::{Evidence, Policy};
-use wasaga_host::{Called, Host, PolicyError};
+use wasaga_host::{Called, PolicyError};
 
 use crate::support::{Sandbox, Service, completed, failed};
 
@@ -320,14 +320,17 @@ async fn requests_that_are_not_valid_are_refused_before_anything_is_sent() {
     assert!(service.received().is_empty());
 }
 
-#[test]
-fn a_policy_is_checked_before_it_is_used() {
+#[tokio::test]
+async fn a_policy_is_checked_before_it_is_used() {
+    let host = Sandbox::new("script").await.host;
     let hosts = |entry: &str| Policy {
         allowed_hosts: vec![entry.to_owned()],
         ..Policy::default()
     };
-    assert!(Host::check_policy(&hosts("*.example.com")).is_ok());
-    let error = Host::check_policy(&hosts("https://example.com/path")).unwrap_err();
+    assert!(host.check_policy(&hosts("*.example.com")).is_ok());
+    let error = host
+        .check_policy(&hosts("https://example.com/path"))
+        .unwrap_err();
     assert!(matches!(error, PolicyError::Host { .. }));
     assert!(
         error.to_string().contains("https://example.com/path"),

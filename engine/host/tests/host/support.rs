@@ -21,7 +21,7 @@ use wasaga_core::event::Pin;
 use wasaga_core::id::idempotency_key;
 use wasaga_core::{
     Call, CallId, Certainty, Completion, Digest, Direction, Ended, Failure, Limits, Name, Policy,
-    Reply, SagaId, StepPath,
+    Reply, SagaId, StepPath, Timestamp,
 };
 use wasaga_host::{Called, Components, Host, HostConfig};
 
@@ -127,6 +127,7 @@ impl Sandbox {
             reply: None,
             timeout: Duration::from_secs(60),
             limits: Limits::default(),
+            started_at: Timestamp::from_unix_ms(1_700_000_000_123),
         }
     }
 
