@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use wasaga_sdk::config;
 use wasaga_sdk::prelude::*;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
@@ -24,6 +25,14 @@ pub(crate) struct Request {
     headers: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
+    /// Name of a configuration value that stands for `{config}` in headers and body.
+    config: Option<String>,
+    /// How many bytes of the body are written at once.
+    #[serde(default = "at_once")]
+    piece_bytes: usize,
+    /// Whether the response is dropped once its head is there.
+    #[serde(default)]
+    head_only: bool,
     first_byte_timeout_ms: Option<u64>,
     between_bytes_timeout_ms: Option<u64>,
 }
@@ -42,7 +51,11 @@ impl Request {
         let request = self.head()?;
         let body = request.body().map_err(|()| refused("the body"))?;
         let pending = outgoing_handler::handle(request, Some(self.options()?))?;
-        let written = write(body, self.body.as_bytes());
+        let written = write(
+            body,
+            self.configured(&self.body).as_bytes(),
+            self.piece_bytes,
+        );
         pending.subscribe().block();
         let response = pending
             .get()
@@ -52,17 +65,22 @@ impl Request {
         let response = response?;
         written?;
         let headers = response.headers().entries();
+        let body = if self.head_only {
+            Vec::new()
+        } else {
+            read(&response)?
+        };
         Ok(Response {
             status: response.status(),
             headers: headers.into_iter().map(|(k, v)| (k, text(&v))).collect(),
-            body: text(&read(&response)?),
+            body: text(&body),
         })
     }
 
     fn head(&self) -> Result<OutgoingRequest, ErrorCode> {
         let headers = self.headers.iter();
         let headers: Vec<_> = headers
-            .map(|(k, v)| (k.clone(), v.clone().into_bytes()))
+            .map(|(k, v)| (k.clone(), self.configured(v).into_bytes()))
             .collect();
         let headers = Fields::from_list(&headers).map_err(refused)?;
         let request = OutgoingRequest::new(headers);
@@ -81,6 +99,11 @@ impl Request {
         Ok(request)
     }
 
+    fn configured(&self, text: &str) -> String {
+        let value = self.config.as_deref().and_then(config::get);
+        text.replace("{config}", &value.unwrap_or_default())
+    }
+
     fn options(&self) -> Result<RequestOptions, ErrorCode> {
         let options = RequestOptions::new();
         options
@@ -93,9 +116,9 @@ impl Request {
     }
 }
 
-fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), ErrorCode> {
+fn write(body: OutgoingBody, bytes: &[u8], piece_bytes: usize) -> Result<(), ErrorCode> {
     let stream = body.write().map_err(|()| refused("the body's stream"))?;
-    for piece in bytes.chunks(MAX_WRITE_BYTES) {
+    for piece in bytes.chunks(piece_bytes.clamp(1, MAX_WRITE_BYTES)) {
         stream.blocking_write_and_flush(piece).map_err(broken)?;
     }
     drop(stream);
@@ -141,6 +164,10 @@ fn method(name: &str) -> Method {
 
 fn nanoseconds(ms: u64) -> u64 {
     ms.saturating_mul(1_000_000)
+}
+
+fn at_once() -> usize {
+    MAX_WRITE_BYTES
 }
 
 fn text(bytes: &[u8]) -> String {

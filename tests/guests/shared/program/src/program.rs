@@ -1,14 +1,15 @@
 //! What a script may say. An unknown field is an error, so that a test cannot misspell one.
 //!
 //! In every text of a program, the URL, headers and body of a request among them, `{key}` stands for the idempotency key
-//! of the call that runs it, and `{token}` for the token of the reply to that call.
+//! of the call that runs it, and `{token}` for the token of the reply to that call. `{config:NAME}` stands for what the
+//! configuration has by that name.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasaga_sdk::StepError;
 use wasaga_sdk::bindings::wasaga::saga::types::Call;
+use wasaga_sdk::{StepError, config};
 
 /// Done from top to bottom. What is not there is not done.
 #[derive(Default, Deserialize)]
@@ -21,6 +22,9 @@ pub(crate) struct Program {
     pub(crate) log: Vec<Line>,
     /// Logs so many bytes at info, in lines of 1,000.
     pub(crate) log_bytes: usize,
+    /// Draws from each of WASI's sources of random numbers and asks each clock of the day for the time. What came stands in
+    /// the default result.
+    pub(crate) ask_the_world: bool,
     /// Written to standard output.
     pub(crate) print: Option<String>,
     /// Written to standard error.
@@ -87,6 +91,7 @@ impl Program {
             .arguments
             .replace("{key}", &call.idempotency_key)
             .replace("{token}", &token);
+        let arguments = configured(&arguments);
         serde_json::from_str::<Option<Self>>(&arguments)
             .map(Option::unwrap_or_default)
             .map_err(|error| {
@@ -104,6 +109,19 @@ impl Program {
     }
 }
 
+/// A program with values of the configuration in it, written as JSON wants them.
+fn configured(arguments: &str) -> String {
+    let mut parts = arguments.split("{config:");
+    let mut configured = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap_or((part, ""));
+        let value = Value::from(config::get(name).unwrap_or_default()).to_string();
+        configured.push_str(&value[1..value.len() - 1]);
+        configured.push_str(rest);
+    }
+    configured
+}
+
 /// A request to send.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +131,8 @@ pub(crate) struct Request {
     pub(crate) url: String,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
+    /// User and password, which are sent as `Authorization: Basic`.
+    pub(crate) basic: Option<String>,
     /// A string is sent as it is, anything else as JSON.
     #[serde(default, deserialize_with = "present")]
     pub(crate) body: Option<Value>,

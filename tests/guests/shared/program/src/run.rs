@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 use wasaga_sdk::http::{self, Response};
 use wasaga_sdk::log::{self, Level as HostLevel};
@@ -49,6 +51,9 @@ fn once(program: &Program) -> Result<Value, StepError> {
     }
     if let Some(bytes) = program.random_bytes {
         observed.insert("random_bytes".into(), resources::random(bytes).into());
+    }
+    if program.ask_the_world {
+        observed.insert("world".into(), resources::world());
     }
     if program.sleep_ms > 0 {
         resources::sleep(program.sleep_ms);
@@ -102,6 +107,12 @@ fn exchange(request: &Request) -> Result<Response, http::Error> {
     let mut builder = http::request(&request.method, &request.url);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
+    }
+    if let Some(basic) = &request.basic {
+        builder = builder.header(
+            "authorization",
+            format!("Basic {}", BASE64_STANDARD.encode(basic)),
+        );
     }
     builder = match (&request.body, request.body_bytes) {
         (_, Some(bytes)) => builder.body("x".repeat(bytes)),
