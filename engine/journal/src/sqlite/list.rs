@@ -3,6 +3,10 @@
 //! A list of one status is a range of an index, with or without a definition, with or without a
 //! label. A list of any status merges the lists of each while it is read. So a page costs what it
 //! shows, however many sagas there are and however few of them pass.
+//!
+//! Only a list of the sagas that are bound to a version looks at some that do not pass: it goes
+//! along the sagas of a status and a label, or along those that are bound, whichever are fewer as a
+//! rule. It looks the others up by key, and no table is searched.
 
 use sqlx::{QueryBuilder, Sqlite};
 use wasaga_core::{Name, SagaId, Status, Timestamp};
@@ -58,8 +62,8 @@ enum Range<'a> {
     /// The sagas of a status; only those with a pin, when a version is asked for. This is the way
     /// where few sagas are of the status, or have the label.
     Status(Status),
-    /// The sagas with a pin, which nearly all sagas with one are of these statuses. This is the way
-    /// where a million others may be of them.
+    /// The sagas with a pin; only those of these statuses. This is the way for statuses that a
+    /// million other sagas may be of.
     Pins(&'a Name, u32, Vec<Status>),
 }
 
@@ -134,7 +138,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Holds for pins of a version.
+/// Says which version a pin is of.
 fn is_on(query: &mut QueryBuilder<Sqlite>, component: &Name, version: u32) {
     query.push("p.component = ");
     query.push_bind(component.to_string());
