@@ -102,6 +102,8 @@ pub enum CompilerPlace {
         /// Its arguments. One more follows them, which the program hands to
         /// [`compile_component`](crate::compile_component).
         arguments: Vec<String>,
+        /// Its whole environment: nothing of this process's is handed on.
+        environment: Vec<(String, String)>,
     },
 }
 

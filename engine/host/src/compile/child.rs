@@ -1,7 +1,6 @@
 //! The process that compiles one component.
 
-use std::io::{Read as _, Write as _};
-use std::process::ExitCode;
+use std::io::{self, Read as _, Write as _};
 use std::thread;
 
 use rustix::process::{Resource, Rlimit};
@@ -21,12 +20,12 @@ const LIFELINE_STACK_BYTES: usize = 64 * 1024;
 
 /// Compiles one component for a host in another process, as that host tells by the argument that it
 /// appended: see [`CompilerPlace::Process`](crate::CompilerPlace::Process). Reads standard input and
-/// writes standard output. For the `main` function of the program named there, before it has started
-/// any thread.
+/// writes standard output; for a program that does nothing else, since the limits that it sets last for
+/// the rest of the process.
 ///
-/// The limits that it sets last for the rest of the process.
-#[must_use]
-pub fn compile_component(assignment: &str) -> ExitCode {
+/// # Errors
+/// When nobody takes the answer. What is wrong with the component is part of that.
+pub fn compile_component(assignment: &str) -> io::Result<()> {
     let (answer, code) = match compiled(assignment) {
         Ok(code) => {
             let bytes = code.len() as u64;
@@ -34,11 +33,7 @@ pub fn compile_component(assignment: &str) -> ExitCode {
         }
         Err(error) => (Answer::Refused(error), Vec::new()),
     };
-    match write(&answer, &code) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Nobody listens any more.
-        Err(_) => ExitCode::FAILURE,
-    }
+    write(&answer, &code)
 }
 
 fn compiled(assignment: &str) -> Result<Vec<u8>, PrepareError> {
@@ -54,7 +49,9 @@ fn compiled(assignment: &str) -> Result<Vec<u8>, PrepareError> {
         ));
     }
     let wasm = read(assignment.wasm_bytes).map_err(|e| unavailable(&e))?;
-    end_with_the_host().map_err(|e| unavailable(&e))?;
+    // The first thing that more memory is asked for.
+    let memory_bytes = assignment.memory_bytes;
+    end_with_the_host().map_err(|_| PrepareError::CompileMemory { memory_bytes })?;
     let code = prepare::compile(&engine, &wasm)?;
     check_size(code.len() as u64, assignment.max_compiled_bytes)?;
     Ok(code)
@@ -87,30 +84,30 @@ fn lower(resource: Resource, soft: u64, hard: u64) -> rustix::io::Result<()> {
     rustix::process::setrlimit(resource, limit)
 }
 
-fn read(bytes: u64) -> std::io::Result<Vec<u8>> {
+fn read(bytes: u64) -> io::Result<Vec<u8>> {
     let mut wasm = Vec::new();
-    let read = std::io::stdin().lock().take(bytes).read_to_end(&mut wasm)?;
+    let read = io::stdin().lock().take(bytes).read_to_end(&mut wasm)?;
     if (read as u64) < bytes {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(wasm)
 }
 
 /// Ends this process as soon as nobody waits for its answer, also when the host was killed.
-fn end_with_the_host() -> std::io::Result<()> {
+fn end_with_the_host() -> io::Result<()> {
     let lifeline = thread::Builder::new().stack_size(LIFELINE_STACK_BYTES);
     lifeline.spawn(|| {
         // Nothing more is ever written: this returns when the other end is closed.
-        let _ = std::io::stdin().read(&mut [0]);
+        let _ = io::stdin().read(&mut [0]);
         std::process::exit(1)
     })?;
     Ok(())
 }
 
-fn write(answer: &Answer, code: &[u8]) -> std::io::Result<()> {
+fn write(answer: &Answer, code: &[u8]) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     out.write_all(&line)?;
     out.write_all(code)?;
     out.flush()

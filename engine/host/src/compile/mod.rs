@@ -11,6 +11,7 @@ mod protocol;
 
 use std::sync::Arc;
 
+use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task;
 use wasaga_core::Digest;
@@ -101,9 +102,18 @@ impl Compiler {
             CompilerPlace::InProcess => {
                 blocking(move || prepare::compile(&compiler.engine, &bytes)).await?
             }
-            CompilerPlace::Process { program, arguments } => {
+            CompilerPlace::Process {
+                program,
+                arguments,
+                environment,
+            } => {
+                let mut command = Command::new(program);
+                command
+                    .args(arguments)
+                    .env_clear()
+                    .envs(environment.clone());
                 let compatibility = engine::compatibility(&self.engine);
-                process::compile(program, arguments, &self.config, compatibility, bytes).await?
+                process::compile(command, &self.config, compatibility, bytes).await?
             }
         };
         check_size(code.len() as u64, self.config.max_compiled_bytes)?;

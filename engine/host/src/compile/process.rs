@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::Signal;
@@ -18,13 +17,13 @@ use crate::prepare::PrepareError;
 /// What is kept of what a process says on standard error.
 const MAX_LAST_WORDS_BYTES: u64 = 16 * 1024;
 
-/// Compiles an upload in a process of its own, which is gone when this returns or is dropped.
+/// Compiles an upload in a process of its own, made by this command. It is gone when this returns or
+/// is dropped.
 ///
 /// # Errors
 /// What the process says of the upload; else that it came to a sudden end, and of what.
 pub(super) async fn compile(
-    program: &Path,
-    arguments: &[String],
+    command: Command,
     config: &CompilerConfig,
     compatibility: u64,
     wasm: Vec<u8>,
@@ -37,8 +36,8 @@ pub(super) async fn compile(
         memory_bytes: config.memory_bytes,
         max_compiled_bytes: config.max_compiled_bytes,
     };
-    let mut child = start(program, arguments, &assignment).map_err(|error| {
-        PrepareError::CompilerUnavailable(format!("{}: {error}", program.display()))
+    let mut child = start(command, &assignment).map_err(|error| {
+        PrepareError::CompilerUnavailable(format!("its process does not start: {error}"))
     })?;
     let wall_time = config.timeout.saturating_mul(CompilerConfig::CLOCK_FACTOR);
     let talked = time::timeout(wall_time, talk(&mut child, &wasm, config)).await;
@@ -60,12 +59,9 @@ pub(super) async fn compile(
     })
 }
 
-fn start(program: &Path, arguments: &[String], assignment: &Assignment) -> io::Result<Child> {
-    Command::new(program)
-        .args(arguments)
+fn start(mut command: Command, assignment: &Assignment) -> io::Result<Child> {
+    command
         .arg(serde_json::to_string(assignment)?)
-        // The server's environment holds secrets.
-        .env_clear()
         .current_dir("/")
         // What a terminal sends to the server is not for it.
         .process_group(0)
@@ -160,4 +156,99 @@ fn is_for_want_of_memory(last_words: &str) -> bool {
     ]
     .iter()
     .any(|words| last_words.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Lets a shell play the compiler.
+    async fn compiled_by(script: &str, config: &CompilerConfig) -> Result<Vec<u8>, PrepareError> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        compile(command, config, 7, b"wasm".to_vec()).await
+    }
+
+    #[tokio::test]
+    async fn what_the_compiler_answers_is_taken_and_what_it_refuses_is_said() {
+        let config = CompilerConfig::default();
+        // The assignment is the argument after the script, which a shell calls `$0`.
+        let code = r#"case "$0" in *'"wasm_bytes":4'*) ;; *) exit 1;; esac
+            [ "$(head -c 4)" = wasm ] && echo '{"compiled":{"bytes":2}}' && printf ok"#;
+        assert_eq!(compiled_by(code, &config).await, Ok(b"ok".to_vec()));
+        let refusal = r#"echo '{"refused":{"compile":"no"}}'"#;
+        let refused = Err(PrepareError::Compile("no".to_owned()));
+        assert_eq!(compiled_by(refusal, &config).await, refused);
+    }
+
+    #[tokio::test]
+    async fn a_compiler_that_comes_to_a_sudden_end_is_explained() {
+        let config = CompilerConfig::default();
+        let cpu_time = config.timeout;
+        let memory_bytes = config.memory_bytes;
+        let crash = |how: &str| PrepareError::CompilerCrashed(how.to_owned());
+        for (script, expected) in [
+            ("kill -XCPU $$", PrepareError::CompileTimeout { cpu_time }),
+            (
+                "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
+                PrepareError::CompileMemory { memory_bytes },
+            ),
+            ("kill -SEGV $$", crash("signal 11")),
+            ("exit 3", crash("exit status: 3")),
+            ("echo nonsense", crash("exit status: 0")),
+            (
+                r#"echo '{"compiled":{"bytes":9}}'; printf half"#,
+                crash("exit status: 0"),
+            ),
+        ] {
+            assert_eq!(
+                compiled_by(script, &config).await,
+                Err(expected),
+                "{script}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn more_code_than_the_limit_is_not_read() {
+        let config = CompilerConfig {
+            max_compiled_bytes: 8,
+            ..CompilerConfig::default()
+        };
+        let refused =
+            compiled_by(r#"echo '{"compiled":{"bytes":9}}'; cat /dev/zero"#, &config).await;
+        let (size_bytes, max_bytes) = (9, 8);
+        let too_large = PrepareError::CompiledTooLarge {
+            size_bytes,
+            max_bytes,
+        };
+        assert_eq!(refused, Err(too_large));
+    }
+
+    #[tokio::test]
+    async fn a_compiler_that_gets_nowhere_is_ended() {
+        let config = CompilerConfig {
+            timeout: Duration::from_millis(10),
+            ..CompilerConfig::default()
+        };
+        let wall_time = Duration::from_millis(40);
+        // Whatever it says, and however little it listens.
+        for script in ["cat", "cat /dev/zero >&2", "sleep 1000 >&- 2>&-"] {
+            let starved = Err(PrepareError::CompileStarved { wall_time });
+            assert_eq!(compiled_by(script, &config).await, starved, "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_its_program_there_is_no_compiler() {
+        let command = Command::new("/nowhere/wasaga");
+        let config = CompilerConfig::default();
+        let compiled = compile(command, &config, 7, Vec::new()).await;
+        assert!(matches!(
+            compiled,
+            Err(PrepareError::CompilerUnavailable(_))
+        ));
+    }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use wasaga_core::{Digest, Evidence};
-use wasaga_host::{Host, HostConfig, PrepareError, Prepared};
+use wasaga_core::{Digest, Evidence, Policy};
+use wasaga_host::{Host, HostConfig, LoadError, PrepareError, Prepared};
 
-use crate::support::{Sandbox, Shelf, completed, failed, guest};
+use crate::support::{Sandbox, Service, Shelf, completed, failed, guest};
 
 async fn prepare(bytes: Vec<u8>) -> Result<Prepared, PrepareError> {
     let cache = tempfile::tempdir().unwrap();
@@ -25,7 +25,8 @@ async fn a_step_is_taken_and_described() {
     let prepared = prepare(bytes.clone()).await.unwrap();
     assert_eq!(prepared.digest, Digest::of(&bytes));
     assert_eq!(prepared.size_bytes, bytes.len() as u64);
-    assert_eq!(prepared.warnings, Vec::<String>::new());
+    let warnings = wasaga_host::warnings(&prepared.info, &Policy::default());
+    assert_eq!(warnings, Vec::<String>::new());
     assert!(
         prepared
             .info
@@ -45,9 +46,9 @@ async fn a_step_is_taken_and_described() {
 #[tokio::test]
 async fn an_import_that_gives_nothing_is_a_warning() {
     let prepared = prepare(guest("wasi")).await.unwrap();
+    let warnings = wasaga_host::warnings(&prepared.info, &Policy::default());
     assert!(
-        prepared
-            .warnings
+        warnings
             .iter()
             .any(|warning| warning.contains("wasi:sockets")),
         "{prepared:?}"
@@ -93,7 +94,7 @@ async fn compiled_code_is_never_taken_from_outside() {
     let compiled = std::fs::read(compiled(cache.path())).unwrap();
     let error = prepare(compiled[32..].to_vec()).await.unwrap_err();
     assert!(
-        matches!(error, PrepareError::NotWasm(reason) if reason.contains("compiled")),
+        matches!(&error, PrepareError::NotWasm(reason) if reason.contains("compiled")),
         "{error}"
     );
 }
@@ -180,6 +181,62 @@ async fn versions_beyond_the_limit_are_dropped_and_come_back_from_the_cache() {
     let stats = sandbox.host.stats();
     assert_eq!(stats.components_loaded, 1);
     assert!(stats.cache_hits >= 3, "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_version_is_in_memory_from_when_it_is_loaded_until_it_is_unloaded() {
+    let sandbox = Sandbox::new("script").await;
+    let (host, digest) = (&sandbox.host, sandbox.digest);
+    assert!(host.loaded().is_empty());
+    host.load(digest).await.unwrap();
+    assert_eq!(host.loaded(), [digest]);
+    assert!(host.unload(digest));
+    assert!(!host.unload(digest), "it is gone");
+    assert!(host.loaded().is_empty());
+
+    completed(&sandbox.act(json!({})).await);
+    assert_eq!(host.loaded(), [digest], "a call loads what it needs");
+
+    let nothing = Digest::of(b"nothing");
+    let error = host.load(nothing).await.unwrap_err();
+    assert!(matches!(error, LoadError::Missing(digest) if digest == nothing));
+}
+
+#[tokio::test]
+async fn a_call_on_a_version_that_is_unloaded_goes_on_to_its_end() {
+    let service = Service::start().await;
+    let sandbox = Sandbox::reaching(&service).await;
+    let request = json!({"method": "GET", "url": service.url("/hang"), "timeout_ms": 200});
+    let call = sandbox.call(json!({"requests": [request], "tolerate": true}));
+    let unload = async {
+        while service.received().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(sandbox.host.unload(sandbox.digest));
+    };
+    let (called, ()) = tokio::join!(sandbox.run(&call), unload);
+    completed(&called);
+    assert!(sandbox.host.loaded().is_empty());
+}
+
+#[tokio::test]
+async fn what_compiles_to_more_than_the_limit_is_refused() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut config = HostConfig::new(cache.path());
+    config.compiler.max_compiled_bytes = 1_000;
+    let host = Host::new(config, Arc::new(Shelf::default())).unwrap();
+    let error = host.prepare(guest("bench")).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PrepareError::CompiledTooLarge {
+                max_bytes: 1_000,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(host.loaded().is_empty());
 }
 
 #[tokio::test]
