@@ -1,8 +1,6 @@
 //! The calls that a saga has made, and running one of them again without touching the saga.
 
-use std::sync::Arc;
-
-use wasaga_core::comparison::{self, Comparison, Incomparable};
+use wasaga_core::comparison::{Comparison, Incomparable, comparable, compare};
 use wasaga_core::{Call, Event, History, Pin, RecordedCall, SagaId, State};
 use wasaga_host::Replayed;
 
@@ -129,9 +127,7 @@ pub(crate) async fn replay(
         .as_ref()
         .map_or(&[][..], |end| end.requests.as_slice());
     let replayed = engine.host.replay(&call, &policy, requests).await;
-    let comparison = match &recorded.end {
-        Some(end) => comparison::compare(end, &replayed.called.report, &replayed.answered_from),
-        None => Err(Incomparable::Running),
-    };
+    let comparison = comparable(recorded)
+        .map(|end| compare(end, &replayed.called.report, &replayed.answered_from));
     (replayed, comparison)
 }

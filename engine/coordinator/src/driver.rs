@@ -173,7 +173,6 @@ impl Driver {
     async fn done(&mut self, done: Done) -> Result<(), Left> {
         match done {
             Done::Called(call, called) => {
-                self.engine.metrics.called(call.direction, &called.report);
                 let report = called.report;
                 let input = Input::Returned { call, report };
                 self.take(input, called.logs, None).await

@@ -3,7 +3,7 @@
 use wasaga_core::definition::Invalid;
 use wasaga_core::state::FoldError;
 use wasaga_core::{Name, Problem, SagaId, TransitionError};
-use wasaga_host::{PolicyError, PrepareError};
+use wasaga_host::{LoadError, PolicyError, PrepareError};
 use wasaga_journal::JournalError;
 
 /// A coordinator that could not be opened.
@@ -169,6 +169,9 @@ pub enum VerifyError {
     /// No version is active whose calls it could be tried on.
     #[error("component `{0}` has no active version: name the one whose calls are to be run again")]
     NoActive(Name),
+    /// The version cannot be made ready.
+    #[error("the version cannot be loaded: {0}")]
+    Load(#[from] LoadError),
     /// A saga cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -205,6 +208,19 @@ pub enum MoveError {
         to: u32,
         /// What it does not export.
         exports: Vec<String>,
+    },
+    /// The version imports what its component's policy does not grant.
+    #[error(
+        "version {version} of component `{component}` imports `{}`, which its policy does not grant: \
+         add it to allowed_imports, or name another version", .imports.join("`, `")
+    )]
+    NotGranted {
+        /// The component.
+        component: Name,
+        /// The version that was asked for.
+        version: u32,
+        /// All imports that are not granted.
+        imports: Vec<String>,
     },
     /// A saga did not take it.
     #[error(transparent)]

@@ -54,7 +54,7 @@ mod work;
 pub use self::breakers::{BreakerState, BreakerView, Breakers};
 pub use self::calls::{Rerun, RerunOn};
 pub use self::catalog::{
-    Activate, Blobs, Components, Definitions, RemoveError, Removed, SwitchError, SwitchRequest,
+    Activate, Blobs, Components, Definitions, Describe, RemoveError, Removed, SwitchError, SwitchRequest,
     Upload, Uploaded,
 };
 pub use self::config::{Config, Retention};

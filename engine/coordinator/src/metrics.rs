@@ -1,5 +1,7 @@
 //! What an operator can count.
 
+mod versions;
+
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -9,9 +11,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use wasaga_core::{Certainty, Direction, Ended, Event, Record, Report, Status};
+use wasaga_core::{Certainty, Direction, Ended, Event, Pin, Record, Report, Status};
 use wasaga_host::HostStats;
 
+use self::versions::Versions;
 use crate::breakers::{BreakerState, BreakerView};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,6 +39,7 @@ pub(crate) struct Metrics {
     started: Counter,
     settled: Family<StatusLabel, Counter>,
     calls: Family<CallLabels, Counter>,
+    versions: Versions,
     call_seconds: Histogram,
     fuel: Counter,
     commits: Counter,
@@ -58,6 +62,7 @@ impl Default for Metrics {
             started: Counter::default(),
             settled: Family::default(),
             calls: Family::default(),
+            versions: Versions::default(),
             call_seconds: Histogram::new(exponential_buckets(0.000_05, 4.0, 10)),
             fuel: Counter::default(),
             commits: Counter::default(),
@@ -103,6 +108,7 @@ impl Metrics {
             self.busy_seconds.clone(),
         );
         registry.register("wasaga_fuel", "Fuel used by components", self.fuel.clone());
+        self.versions.register(registry);
         registry.register(
             "wasaga_commits",
             "Transactions of the journal",
@@ -196,7 +202,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn called(&self, direction: Direction, report: &Report) {
+    pub(crate) fn called(&self, direction: Direction, pin: &Pin, report: &Report) {
         let outcome = match &report.ended {
             Ended::Completed(_) => "completed",
             Ended::Pending(_) => "pending",
@@ -214,6 +220,8 @@ impl Metrics {
             outcome,
         };
         self.calls.get_or_create(&labels).inc();
+        self.versions
+            .called(pin, direction, outcome, report.metering.fuel);
         let seconds = report.metering.duration_ms / 1e3;
         self.call_seconds.observe(seconds);
         self.busy_seconds.inc_by(seconds);

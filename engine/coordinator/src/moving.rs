@@ -75,35 +75,18 @@ impl Sagas {
     /// journal says who did it.
     ///
     /// # Errors
-    /// When there is no such version, it lacks what the present one exports of the contract, or the
-    /// store does not answer. Sagas that were moved before stay so.
+    /// When there is no such version, it lacks what the present one exports of the contract, or its
+    /// imports are not granted: no saga was moved then. When the store does not answer: sagas that were
+    /// moved before stay so.
     pub async fn change_version(&self, request: Move) -> Result<Moved, MoveError> {
-        let components = &self.0.components;
         let present = self.version(&request.component, request.from).await?;
-        let wanted = match request.to {
-            Some(number) => {
-                let wanted = self.version(&request.component, number).await?;
-                fits(&request.component, &present, &wanted)?;
-                Some(active(&wanted))
-            }
-            None => None,
-        };
         let (ids, next) = self.chosen(&request).await?;
+        let wanted = self.wanted(&request, &present, &ids).await?;
         let mut moved = Moved {
             next,
             ..Moved::default()
         };
-        for id in ids {
-            let to = match wanted {
-                Some(wanted) => wanted,
-                None => {
-                    let to = components.active(&request.component, id);
-                    let to = to.ok_or_else(|| MoveError::NoActive(request.component.clone()))?;
-                    let wanted = self.version(&request.component, to.version).await?;
-                    fits(&request.component, &present, &wanted)?;
-                    to
-                }
-            };
+        for (id, to) in ids.into_iter().zip(wanted) {
             match self.change_one(id, &request, to).await {
                 Ok(_) => moved.moved.push(id),
                 Err(
@@ -115,6 +98,67 @@ impl Sagas {
             }
         }
         Ok(moved)
+    }
+
+    /// The version that each of these sagas is to run on. All are looked at before the first saga is
+    /// moved.
+    async fn wanted(
+        &self,
+        request: &Move,
+        present: &ComponentVersion,
+        ids: &[SagaId],
+    ) -> Result<Vec<Active>, MoveError> {
+        let component = &request.component;
+        let mut fit: Vec<Active> = Vec::new();
+        if let Some(number) = request.to {
+            let wanted = self.version(component, number).await?;
+            self.check(present, &wanted)?;
+            fit.push(active(&wanted));
+        }
+        let mut wanted = Vec::with_capacity(ids.len());
+        for id in ids {
+            let to = match request.to {
+                Some(_) => fit.first().copied(),
+                None => self.0.components.active(component, *id),
+            };
+            let to = to.ok_or_else(|| MoveError::NoActive(component.clone()))?;
+            // At most two: the active one and the candidate.
+            if !fit.contains(&to) {
+                self.check(present, &self.version(component, to.version).await?)?;
+                fit.push(to);
+            }
+            wanted.push(to);
+        }
+        Ok(wanted)
+    }
+
+    /// Checks that a version can be called in all ways in which the present one can, and may have what
+    /// it imports.
+    fn check(
+        &self,
+        present: &ComponentVersion,
+        wanted: &ComponentVersion,
+    ) -> Result<(), MoveError> {
+        let component = &wanted.name;
+        let lacks = lacks(&present.info, &wanted.info);
+        if !lacks.is_empty() {
+            return Err(MoveError::Lacks {
+                component: component.clone(),
+                from: present.version,
+                to: wanted.version,
+                exports: lacks,
+            });
+        }
+        let policy = self.0.components.policy(component);
+        let imports = wasaga_host::not_granted(&wanted.info, &policy);
+        if !imports.is_empty() {
+            return Err(MoveError::NotGranted {
+                component: component.clone(),
+                version: wanted.version,
+                imports,
+            });
+        }
+        Ok(())
     }
 
     async fn change_one(
@@ -191,24 +235,7 @@ const fn active(version: &ComponentVersion) -> Active {
     }
 }
 
-/// Checks that a version can be called in all ways in which the present one can.
-fn fits(
-    component: &Name,
-    present: &ComponentVersion,
-    wanted: &ComponentVersion,
-) -> Result<(), MoveError> {
-    let lacks = lacks(&present.info, &wanted.info);
-    if lacks.is_empty() {
-        return Ok(());
-    }
-    Err(MoveError::Lacks {
-        component: component.clone(),
-        from: present.version,
-        to: wanted.version,
-        exports: lacks,
-    })
-}
-
+/// What the present version exports of the contract and the wanted one does not.
 fn lacks(present: &ComponentInfo, wanted: &ComponentInfo) -> Vec<String> {
     let contract = present.exports.iter();
     let contract = contract.filter(|export| export.starts_with(CONTRACT));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use wasaga_core::comparison::{Compared, Comparison, Incomparable};
+use tokio_util::task::AbortOnDropHandle;
+use wasaga_core::comparison::{Aspect, Compared, Comparison, Incomparable, comparable};
 use wasaga_core::{Direction, Name, Pin, RecordedCall, SagaId, StepPath};
 use wasaga_journal::{JournalError, PageRequest, SagaFilter};
 
@@ -45,13 +46,13 @@ pub struct Verification {
     pub against: Pin,
     /// The version that they were run on.
     pub candidate: Pin,
-    /// Sagas whose calls were run again.
+    /// Sagas whose calls were looked at.
     pub sagas: u32,
-    /// Calls that were run again.
+    /// Their calls on that version.
     pub calls: u32,
     /// Whether there were more than [`MAX_CALLS`].
     pub more: bool,
-    /// Calls that could be compared.
+    /// Calls that were run again and compared.
     pub compared: u32,
     /// Those without any difference.
     pub same: u32,
@@ -122,7 +123,7 @@ impl Verification {
         let comparison = match came {
             Ok(comparison) => comparison,
             Err(why) => {
-                *self.incomparable.entry(why.as_str()).or_default() += 1;
+                *self.incomparable.entry(word(&why)).or_default() += 1;
                 return;
             }
         };
@@ -132,11 +133,11 @@ impl Verification {
         let memory = &mut self.memory_bytes;
         memory.recorded = memory.recorded.max(comparison.memory_bytes.recorded);
         memory.candidate = memory.candidate.max(comparison.memory_bytes.candidate);
-        self.same += u32::from(comparison.is_same());
-        self.same_outcome += u32::from(comparison.is_same_outcome());
-        self.same_patch += u32::from(comparison.is_same_patch());
-        self.same_requests += u32::from(comparison.is_same_requests());
-        if !comparison.is_same() && self.different.len() < MAX_SHOWN {
+        self.same += u32::from(comparison.is_clean());
+        self.same_outcome += u32::from(comparison.is_same_in(Aspect::Outcome));
+        self.same_patch += u32::from(comparison.is_same_in(Aspect::ContextPatch));
+        self.same_requests += u32::from(comparison.is_same_in(Aspect::Requests));
+        if !comparison.is_clean() && self.different.len() < MAX_SHOWN {
             self.different.push(Different {
                 saga,
                 seq: call.seq,
@@ -164,6 +165,8 @@ impl Coordinator {
             None => active(engine, &verify.component).await?,
         };
         let against = pin(engine, &verify.component, against).await?;
+        // So that a version that cannot be loaded is not taken for one that fails.
+        engine.host.load(candidate.digest).await?;
         let mut report = Verification::new(against, candidate);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut recorded = Recorded::new(engine, &report.against, verify.sagas.min(MAX_SAGAS));
@@ -173,12 +176,16 @@ impl Coordinator {
                 let Some((saga, call)) = recorded.next().await? else {
                     break;
                 };
+                if let Err(why) = comparable(&call) {
+                    report.add(saga, &call, Err(why));
+                    continue;
+                }
                 let (engine, on) = (Arc::clone(engine), report.candidate.clone());
                 // A task of its own: calls compute, and are to use all cores.
-                running.push_back(tokio::spawn(async move {
+                running.push_back(AbortOnDropHandle::new(tokio::spawn(async move {
                     let (_, comparison) = calls::replay(&engine, &call, &on).await;
                     (saga, call, comparison)
-                }));
+                })));
             }
             match running.next().await {
                 Some(Ok((saga, call, comparison))) => report.add(saga, &call, comparison),
@@ -190,6 +197,19 @@ impl Coordinator {
         report.more = recorded.more;
         report.took = began.elapsed();
         Ok(report)
+    }
+}
+
+/// A word for why calls cannot be compared, as the comparison spells it.
+const fn word(why: &Incomparable) -> &'static str {
+    match why {
+        Incomparable::Running => "running",
+        Incomparable::Interrupted { .. } => "interrupted",
+        Incomparable::Abandoned => "abandoned",
+        Incomparable::TimedOut => "timed-out",
+        Incomparable::Engine { .. } => "engine",
+        Incomparable::NotRecorded => "not-recorded",
+        Incomparable::ResponseOmitted { .. } => "response-omitted",
     }
 }
 

@@ -185,5 +185,8 @@ impl Running {
 async fn run_call(engine: Arc<Engine>, call: Box<Call>) -> Done {
     let policy = engine.components.policy(&call.pin.component);
     let called = engine.host.call(&call, &policy).await;
+    engine
+        .metrics
+        .called(call.id.direction, &call.pin, &called.report);
     Done::Called(call.id, called)
 }

@@ -6,6 +6,6 @@ mod definitions;
 
 pub use self::blobs::Blobs;
 pub use self::components::{
-    Activate, Components, RemoveError, Removed, SwitchError, SwitchRequest, Upload, Uploaded,
+    Activate, Components, Describe, RemoveError, Removed, SwitchError, SwitchRequest, Upload, Uploaded,
 };
 pub use self::definitions::Definitions;

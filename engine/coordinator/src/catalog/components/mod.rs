@@ -14,6 +14,7 @@ mod seen;
 mod switch;
 mod upload;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -31,6 +32,15 @@ use self::seen::Seen;
 
 /// Rows read at a time when the coordinator opens.
 const PAGE: u32 = 500;
+
+/// What to say about a version from now on.
+#[derive(Clone, Debug, Default)]
+pub struct Describe {
+    /// A text; an empty one removes it.
+    pub note: Option<String>,
+    /// Labels in place of those that it has.
+    pub labels: Option<BTreeMap<String, String>>,
+}
 
 /// The components of a coordinator.
 pub struct Components {
@@ -121,7 +131,8 @@ impl Components {
         self.journal.component_version(name, version).await
     }
 
-    /// Changes what people say about a version. `None` when there is none.
+    /// Changes what people say about a version; what is absent stays as it is. `None` when there is no
+    /// such version.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -129,10 +140,19 @@ impl Components {
         &self,
         name: &Name,
         version: u32,
-        description: &Description,
+        change: Describe,
     ) -> Result<Option<ComponentVersion>, JournalError> {
+        let _changing = self.changing.lock().await;
+        let Some(found) = self.journal.component_version(name, version).await? else {
+            return Ok(None);
+        };
+        let Description { note, labels } = found.description;
+        let description = Description {
+            note: change.note.unwrap_or(note),
+            labels: change.labels.unwrap_or(labels),
+        };
         self.journal
-            .describe_component_version(name, version, description)
+            .describe_component_version(name, version, &description)
             .await
     }
 

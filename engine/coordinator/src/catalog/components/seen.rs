@@ -58,11 +58,10 @@ impl Seen {
         entry.candidate = candidate;
         entry.policy = Arc::new(row.policy.clone());
         let now = Instant::now();
-        for version in before {
-            if entry.taken().all(|taken| taken.version != version) {
-                entry.left.insert(version, now);
-            }
-        }
+        let after: Vec<_> = entry.taken().map(|taken| taken.version).collect();
+        entry.left.retain(|version, _| !after.contains(version));
+        let left = before.into_iter().filter(|version| !after.contains(version));
+        entry.left.extend(left.map(|version| (version, now)));
     }
 
     pub(super) fn version(&self, version: &ComponentVersion) {
@@ -177,4 +176,134 @@ impl Entry {
 fn confirms(info: &ComponentInfo) -> bool {
     let mut exports = info.exports.iter();
     exports.any(|export| export.starts_with(CONFIRMATION))
+}
+
+#[cfg(test)]
+mod tests {
+    use wasaga_core::Timestamp;
+    use wasaga_journal::Description;
+
+    use super::*;
+
+    fn name() -> Name {
+        Name::new("pay").expect("a name")
+    }
+
+    fn digest(version: u32) -> Digest {
+        Digest::of(&version.to_be_bytes())
+    }
+
+    fn version(number: u32, digest: Digest, exports: &[&str]) -> ComponentVersion {
+        ComponentVersion {
+            name: name(),
+            version: number,
+            digest,
+            size_bytes: 1,
+            info: ComponentInfo {
+                imports: Vec::new(),
+                exports: exports.iter().map(ToString::to_string).collect(),
+            },
+            description: Description::default(),
+            created_at: Timestamp::from_unix_ms(0),
+        }
+    }
+
+    fn row(active: Option<u32>, candidate: Option<(u32, u8)>) -> ComponentRow {
+        ComponentRow {
+            name: name(),
+            active,
+            candidate: candidate.map(|(version, percent)| Candidate { version, percent }),
+            generation: 1,
+            policy: Policy::default(),
+            latest: 3,
+        }
+    }
+
+    /// Three versions of which none is taken.
+    fn seen() -> Seen {
+        let seen = Seen::default();
+        for number in 1..=3 {
+            seen.version(&version(number, digest(number), &[]));
+        }
+        seen
+    }
+
+    fn taken(seen: &Seen, saga: u32) -> Option<u32> {
+        let saga = SagaId::from_key(&saga.to_string());
+        seen.active(&name(), saga).map(|active| active.version)
+    }
+
+    #[test]
+    fn a_candidate_is_taken_by_its_share_of_sagas_and_by_no_other() {
+        let seen = seen();
+        assert_eq!(taken(&seen, 0), None);
+        seen.component(&row(Some(1), Some((2, 30))));
+        let candidate = Candidate {
+            version: 2,
+            percent: 30,
+        };
+        for saga in 0..200 {
+            let id = SagaId::from_key(&saga.to_string());
+            let expected = if candidate.is_for(&name(), id) { 2 } else { 1 };
+            assert_eq!(taken(&seen, saga), Some(expected));
+        }
+        seen.component(&row(Some(1), None));
+        assert!((0..200).all(|saga| taken(&seen, saga) == Some(1)));
+    }
+
+    #[test]
+    fn what_sagas_took_until_now_is_remembered_until_they_take_it_again() {
+        let seen = seen();
+        let left = || [1, 2, 3].map(|version| seen.left_at(&name(), version).is_some());
+        seen.component(&row(Some(1), Some((2, 50))));
+        assert_eq!(left(), [false, false, false]);
+        // What changes nothing for sagas changes nothing here.
+        seen.component(&row(Some(1), Some((2, 60))));
+        assert_eq!(left(), [false, false, false]);
+        // Promoting the candidate leaves the active version alone.
+        seen.component(&row(Some(2), None));
+        assert_eq!(left(), [true, false, false]);
+        seen.component(&row(Some(1), None));
+        assert_eq!(left(), [false, true, false]);
+        seen.forget_version(&name(), 2);
+        assert_eq!(left(), [false, false, false]);
+    }
+
+    #[test]
+    fn bytes_are_known_for_as_long_as_a_version_has_them() {
+        let seen = Seen::default();
+        let confirms = ["wasaga:saga/action@0.1.0", "wasaga:saga/confirmation@0.1.0"];
+        let bytes = digest(7);
+        seen.version(&version(1, bytes, &confirms));
+        // Stored again: still one.
+        seen.version(&version(1, bytes, &confirms));
+        assert_eq!(seen.versions_of(bytes), [(name(), 1)]);
+        let pin = |digest| Pin {
+            component: name(),
+            version: 1,
+            digest,
+        };
+        assert!(seen.confirms(&pin(bytes)));
+        assert!(!seen.confirms(&pin(digest(8))));
+        assert!(!seen.is_taken(bytes));
+        seen.component(&row(Some(1), None));
+        assert!(seen.is_taken(bytes));
+        seen.component(&row(None, None));
+        seen.forget_version(&name(), 1);
+        assert!(seen.versions_of(bytes).is_empty() && !seen.confirms(&pin(bytes)));
+        assert!(!seen.exists(&name()));
+    }
+
+    #[test]
+    fn a_policy_is_there_before_the_first_version() {
+        let seen = Seen::default();
+        let policy = Policy {
+            allowed_hosts: vec!["example.com".to_owned()],
+            ..Policy::default()
+        };
+        seen.set_policy(&name(), policy.clone());
+        assert_eq!(*seen.policy(&name()), policy);
+        assert!(!seen.exists(&name()));
+        assert_eq!(taken(&seen, 0), None);
+    }
 }

@@ -69,6 +69,8 @@ impl Components {
         } = upload;
         let size_bytes = bytes.len() as u64;
         let prepared = self.host.prepare(bytes.clone()).await?;
+        // Also over the bytes: whoever removes the last version with the same would take them away.
+        let _changing = self.changing.lock().await;
         let info = &prepared.info;
         let policy = self.seen.policy(&name);
         let not_granted = wasaga_host::not_granted(info, &policy);
@@ -96,7 +98,6 @@ impl Components {
             description,
             at,
         };
-        let _changing = self.changing.lock().await;
         let before = self.active_version(&name).await?;
         let (version, made) = self.journal.put_component_version(new).await?;
         self.seen.version(&version);
