@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Certainty, Ended};
 use crate::event::CutOff;
 use crate::history::{RecordedCall, RecordedEnd, RecordedOutcome};
-use crate::recording::Body;
+use crate::recording::{Body, RequestErrorKind, RequestRecord};
 
 /// Codes of failures that tell of the engine around a call, not of what the component does: the
 /// same version would not fail so again, or not because of itself.
@@ -49,10 +49,9 @@ pub enum Incomparable {
         "what it sent and was answered was not recorded in full: set `\"record\": \"full\"` in the component's policy"
     )]
     NotRecorded,
-    /// The body of a response was too large to be kept: the request cannot be answered from the
-    /// record.
+    /// A response was not kept as a whole: the request cannot be answered from the record.
     #[error(
-        "the response to its request {recorded_index} (counted from 0) was too large to be recorded"
+        "the response to its request {recorded_index} (counted from 0) was not recorded as a whole"
     )]
     ResponseOmitted {
         /// Place of the request among those of the call, from 0.
@@ -93,15 +92,27 @@ pub fn comparable(call: &RecordedCall) -> Result<&RecordedEnd, Incomparable> {
     if end.requests.len() < sent || exchanges.any(|exchange| exchange.is_none()) {
         return Err(Incomparable::NotRecorded);
     }
-    let omitted = end.requests.iter().position(|request| {
-        let response = request
-            .exchange
-            .as_ref()
-            .and_then(|exchange| exchange.response.as_ref());
-        response.is_some_and(|response| matches!(response.body, Body::Omitted(_)))
-    });
+    let omitted = end
+        .requests
+        .iter()
+        .position(|request| !is_answerable(request));
     match omitted {
         Some(recorded_index) => Err(Incomparable::ResponseOmitted { recorded_index }),
         None => Ok(end),
     }
+}
+
+/// Whether a request can be answered again as it was.
+fn is_answerable(request: &RequestRecord) -> bool {
+    let exchange = request.exchange.as_ref();
+    let response = exchange.and_then(|exchange| exchange.response.as_ref());
+    let is_kept = response.is_some_and(|response| !matches!(response.body, Body::Omitted(_)));
+    is_kept
+        || match request.error_kind {
+            None => false,
+            // The component had begun to hear the answer, and nobody knows how much of it.
+            Some(RequestErrorKind::GivenUp) => request.status.is_none(),
+            // It gets the same error again.
+            Some(_) => true,
+        }
 }

@@ -23,9 +23,6 @@ const LEFT_OUT: [&str; 8] = [
     "content-length",
     "host",
 ];
-/// The engine derives it from the place of a request among those that are not safe.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
 /// A part of a request that is different.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "kebab-case")]
@@ -34,11 +31,11 @@ pub enum Part {
     Method(Compared<String>),
     /// The URL.
     Url(Compared<String>),
-    /// Headers. They are compared as a multiset of names, without regard to case, and values. Not
-    /// compared are those that differ from run to run (`user-agent`, `traceparent`, `tracestate`,
-    /// `baggage`, `x-request-id`, `date`) or follow from another part (`content-length`, `host`), and
-    /// `idempotency-key` when the two requests have not the same place among those of their calls
-    /// that are not safe: the engine derives it from that.
+    /// Headers, as the component set them. They are compared as a multiset of names, without regard
+    /// to case, and values. Not compared are those that differ from run to run (`user-agent`,
+    /// `traceparent`, `tracestate`, `baggage`, `x-request-id`, `date`) or follow from another part
+    /// (`content-length`, `host`). An `idempotency-key` is compared: one that is recorded is the
+    /// component's own, and changing it makes a service do again what it did.
     Headers(HeaderChanges),
     /// Bodies that are both JSON objects or arrays. How they are spelled does not matter.
     JsonBody(Changes),
@@ -172,16 +169,9 @@ fn changed(
     recorded: (&[RequestRecord], usize),
     candidate: (&[RequestRecord], usize),
 ) -> Option<Difference> {
-    let at = |(requests, index): (&[RequestRecord], usize)| {
-        let before = requests[..index].iter();
-        before.filter(|request| !is_safe(&request.method)).count()
-    };
-    let moved = at(recorded) != at(candidate);
     let ((one, recorded_index), (other, index)) = (recorded, candidate);
     let (one, other) = (&one[recorded_index], &other[index]);
-    let headers = HeaderChanges::between(said(one), said(other), |name| {
-        LEFT_OUT.contains(&name) || (moved && name == IDEMPOTENCY_KEY)
-    });
+    let headers = HeaderChanges::between(said(one), said(other));
     let parts = [
         text::compared(&one.method, &other.method).map(Part::Method),
         text::compared(&one.url, &other.url).map(Part::Url),
@@ -196,10 +186,6 @@ fn changed(
         url: text::shortened(&one.url),
         parts,
     })
-}
-
-fn is_safe(method: &str) -> bool {
-    ["GET", "HEAD", "OPTIONS"].contains(&method)
 }
 
 /// What a request said, when that was recorded.
@@ -256,13 +242,9 @@ impl ShownBody {
 }
 
 impl HeaderChanges {
-    fn between(
-        recorded: Option<&Message>,
-        candidate: Option<&Message>,
-        is_left_out: impl Fn(&str) -> bool,
-    ) -> Self {
-        let mut only_recorded = headers(recorded, &is_left_out);
-        let mut only_candidate = headers(candidate, &is_left_out);
+    fn between(recorded: Option<&Message>, candidate: Option<&Message>) -> Self {
+        let mut only_recorded = headers(recorded);
+        let mut only_candidate = headers(candidate);
         // As multisets: each one takes away one that is the same.
         only_recorded.retain(|header| match only_candidate.binary_search(header) {
             Ok(same) => {
@@ -292,16 +274,15 @@ impl HeaderChanges {
     }
 }
 
-/// A message's headers in order, their names in lower case.
-fn headers<'a>(
-    message: Option<&'a Message>,
-    is_left_out: &dyn Fn(&str) -> bool,
-) -> Vec<(String, &'a String)> {
+/// A message's headers that are compared, sorted, their names in lower case.
+fn headers(message: Option<&Message>) -> Vec<(String, &String)> {
     let headers = message.map_or(&[][..], |message| &message.headers);
     let headers = headers
         .iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let mut headers: Vec<_> = headers.filter(|(name, _)| !is_left_out(name)).collect();
+    let mut headers: Vec<_> = headers
+        .filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()))
+        .collect();
     headers.sort();
     headers
 }

@@ -50,6 +50,8 @@ enum What {
     Mends,
     /// Another version of every component becomes the active one.
     Activates(u32),
+    /// An operator binds steps of a saga to another version, and stops it for that if need be.
+    Moves(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +97,8 @@ pub(crate) fn fate() -> impl Strategy<Value = Fate> {
         2 => Just(What::Crashes),
         1 => Just(What::AllCrash),
         1 => Just(What::ShutsDown),
-        4 => (0u8..11).prop_map(What::Operates),
+        3 => (0u8..9).prop_map(What::Operates),
+        2 => (1u32..=MAX_VERSION).prop_map(What::Moves),
         4 => any::<bool>().prop_map(|well| What::Replies { well }),
         4 => Just(What::Repeats),
         2 => Just(What::Breaks),
@@ -203,9 +206,7 @@ impl Together {
             }
             What::ShutsDown => self.recover(any, CutOff::Shutdown),
             What::Operates(verb) => {
-                let order = order();
-                let verb = verb_of(verb, fate.to);
-                let _ = self.say(any, Input::Order { verb, order });
+                let _ = self.say_order(any, verb_of(verb));
             }
             What::Replies { well } => self.reply(fate.to, well),
             What::Repeats => self.repeat(fate.to),
@@ -220,7 +221,29 @@ impl Together {
                 .sagas
                 .values_mut()
                 .for_each(|play| play.outside.version = version),
+            What::Moves(version) => self.moves(any, fate.to, version),
         }
+    }
+
+    fn moves(&mut self, saga: SagaId, to: usize, version: u32) {
+        let steps = self.sagas[&saga].state.steps.iter();
+        let pins: Vec<_> = steps.filter_map(|step| step.pin.clone()).collect();
+        let Some(pin) = (!pins.is_empty()).then(|| &pins[to % pins.len()]) else {
+            return;
+        };
+        let from = (to % 2 == 0).then_some(pin.version);
+        let change = change(pin.component.as_str(), from, version);
+        let stopped = self.say_order(saga, Verb::Pause).is_ok();
+        // There may be nothing to move, or a saga that is over.
+        let _ = self.say_order(saga, change);
+        if stopped && to % 3 > 0 {
+            self.say_order(saga, Verb::Resume).expect("it is paused");
+        }
+    }
+
+    fn say_order(&mut self, saga: SagaId, verb: Verb) -> Result<(), TransitionError> {
+        let order = order();
+        self.say(saga, Input::Order { verb, order })
     }
 
     fn pick_call(&self, to: usize) -> Option<Call> {
@@ -463,7 +486,7 @@ fn patch_of(call: &Call, patch: Patch) -> Option<Value> {
     }
 }
 
-fn verb_of(number: u8, to: usize) -> Verb {
+fn verb_of(number: u8) -> Verb {
     let version = wasaga_core::transition::Version::Active;
     match number {
         0 => Verb::Cancel,
@@ -477,12 +500,7 @@ fn verb_of(number: u8, to: usize) -> Verb {
         5 => Verb::Skip { step: None },
         6 => Verb::Abandon,
         7 => Verb::Commit,
-        8 => Verb::Reject,
-        _ => {
-            let component = ["c", "d", "two-phase", "later"][to % 4];
-            let from = [None, Some(1), Some(2)][to / 4 % 3];
-            change(component, from, [1, 2, MAX_VERSION][to / 12 % 3])
-        }
+        _ => Verb::Reject,
     }
 }
 
