@@ -280,6 +280,7 @@ mod tests {
             reply: None,
             timeout: Duration::from_secs(1),
             limits: Limits::default(),
+            started_at: Timestamp::from_unix_ms(0),
         }
     }
 

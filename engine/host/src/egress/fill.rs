@@ -186,3 +186,44 @@ impl Scrubber {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Url;
+    use wasaga_core::{Name, Policy, SecretGrant};
+
+    use super::super::vault::Vault;
+    use super::*;
+    use crate::keys::HostKey;
+    use crate::secrets::Secrets;
+
+    #[test]
+    fn a_header_with_a_secret_is_not_printed() {
+        let secret = ("real".to_owned(), "hunter2-hunter2".to_owned());
+        let secrets = Secrets::new([secret]).expect("secrets");
+        let vault = Vault::new(HostKey::of(b"key"), secrets);
+        let mut policy = Policy::default();
+        let grant = SecretGrant {
+            secret: "real".to_owned(),
+            hosts: vec!["a.test".to_owned()],
+        };
+        policy.secrets.insert("token".to_owned(), grant);
+        let granted = vault.granted(&Name::new("pay").expect("a name"), &policy);
+        let placeholder = granted.placeholder("token").expect("a placeholder");
+        let mut headers = HeaderMap::new();
+        let basic = BASE64_STANDARD.encode(format!("user:{placeholder}"));
+        for (name, value) in [
+            (header::AUTHORIZATION, format!("Basic {basic}")),
+            (header::COOKIE, format!("session={placeholder}")),
+        ] {
+            headers.insert(name, value.parse().expect("a value"));
+        }
+        let url = Url::parse("https://a.test/").expect("a URL");
+        let mut filling = granted.bound_to(&url).expect("a valid policy");
+        filling.fill_headers(&mut headers).expect("filled");
+        assert_eq!(headers[header::COOKIE], "session=hunter2-hunter2");
+        assert!(headers[header::AUTHORIZATION].is_sensitive());
+        let printed = format!("{headers:?} {vault:?} {granted:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+}

@@ -15,15 +15,17 @@ use super::vault::Granted;
 #[derive(Debug)]
 pub(crate) struct Tape {
     records: Vec<RequestRecord>,
+    /// Of the body of each, where that was recorded.
+    digests: Vec<Option<Digest>>,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// The record of each request of this call that has one, by its place in the ledger.
-    taken: BTreeMap<usize, usize>,
-    /// Records of no use to whoever took them.
-    useless: Vec<usize>,
+    /// For each record whether a request has taken it.
+    taken: Vec<bool>,
+    /// The record that each request was answered from, by its place in the ledger.
+    answered_from: BTreeMap<usize, usize>,
 }
 
 /// A request, as it would be recorded.
@@ -47,9 +49,17 @@ pub(super) struct Taped {
 
 impl Tape {
     pub(crate) fn new(records: &[RequestRecord]) -> Self {
+        let digests = records.iter().map(|record| {
+            let exchange = record.exchange.as_deref();
+            exchange.map(|exchange| exchange.request.body.digest())
+        });
         Self {
+            digests: digests.collect(),
+            state: Mutex::new(State {
+                taken: vec![false; records.len()],
+                answered_from: BTreeMap::new(),
+            }),
             records: records.to_vec(),
-            state: Mutex::default(),
         }
     }
 
@@ -58,35 +68,27 @@ impl Tape {
         let state = self.lock();
         let requests = 0..requests as usize;
         requests
-            .map(|index| state.taken.get(&index).copied())
-            .map(|taken| taken.filter(|record| !state.useless.contains(record)))
+            .map(|index| state.answered_from.get(&index).copied())
             .collect()
     }
 
-    /// Takes the first record that is left of the same request; of those with another body, when
-    /// there is no other.
+    /// Takes the first record that is left of the same request; of one with another body, when there
+    /// is no other.
     pub(super) fn take(&self, asked: &Asked<'_>) -> Option<usize> {
         let mut state = self.lock();
-        let left = |(index, record): &(usize, &RequestRecord)| {
-            record.method == asked.method
-                && record.url == asked.url
-                && !state.taken.values().any(|taken| taken == index)
-        };
         let digest = asked.body.map(Digest::of);
-        let is_same = |(_, record): &(usize, &RequestRecord)| {
-            record
-                .exchange
-                .as_ref()
-                .map(|said| said.request.body.digest())
-                == digest
+        let left = || {
+            let places = (0..self.records.len()).filter(|place| !state.taken[*place]);
+            places.filter(|place| {
+                let record = &self.records[*place];
+                record.method == asked.method && record.url == asked.url
+            })
         };
-        let mut same = self.records.iter().enumerate().filter(left).filter(is_same);
-        let found = same
-            .next()
-            .or_else(|| self.records.iter().enumerate().find(left));
-        let (record, _) = found?;
-        state.taken.insert(asked.index, record);
-        Some(record)
+        let same = left().find(|place| digest.is_some() && self.digests[*place] == digest);
+        let place = same.or_else(|| left().next())?;
+        state.taken[place] = true;
+        state.answered_from.insert(asked.index, place);
+        Some(place)
     }
 
     /// What was answered then.
@@ -116,7 +118,7 @@ impl Tape {
             // Of a response that the component did not want whole, too little is known.
             (None, Err(error)) if record.status.is_none() || !is_given_up(record) => Err(error),
             (None, _) => {
-                self.lock().useless.push(place);
+                self.lock().answered_from.remove(&asked.index);
                 let Asked { method, url, .. } = asked;
                 Err(SendError::Connect(format!(
                     "the response to {method} {url} was not recorded as a whole: it is too large, \

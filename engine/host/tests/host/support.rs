@@ -213,7 +213,6 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start() -> Self {
-        let received = Arc::new(Mutex::new(Vec::new()));
         let router = Router::new()
             .route("/hang", any(hang))
             .route("/stall", any(stall))
@@ -222,11 +221,17 @@ impl Service {
                 "/away",
                 any(async || (StatusCode::FOUND, [("location", "http://127.0.0.1:1/")])),
             )
-            .fallback(any(async || r#"{"ok": true}"#))
-            .layer(axum::middleware::from_fn_with_state(
-                Arc::clone(&received),
-                keep,
-            ));
+            .fallback(any(async || r#"{"ok": true}"#));
+        Self::serving(router).await
+    }
+
+    /// One that answers otherwise.
+    pub(crate) async fn serving(router: Router) -> Self {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let router = router.layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&received),
+            keep,
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let server =
