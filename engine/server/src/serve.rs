@@ -1,5 +1,6 @@
 //! `wasaga serve`: what an operator can set, how a server is assembled, and how it ends.
 
+mod compiler;
 mod limits;
 mod signals;
 
@@ -16,10 +17,13 @@ use wasaga_coordinator::{Blobs, Config, Coordinator, Retention};
 use wasaga_host::{Host, HostConfig};
 use wasaga_journal::{Journal, SqliteJournal};
 
+use self::compiler::CompilerOptions;
 use self::limits::{RequestOptions, SagaOptions, SandboxOptions, retention};
 use self::signals::Signals;
 use crate::api::{self, AllowedHost, Api, connection};
 use crate::telemetry::{self, LogFormat};
+
+pub use self::compiler::COMPILE_COMMAND;
 
 /// Folder of compiled components, within the data folder.
 const CACHE: &str = "cache";
@@ -86,6 +90,8 @@ pub struct Options {
     requests: RequestOptions,
     #[command(flatten)]
     sagas: SagaOptions,
+    #[command(flatten)]
+    compiler: CompilerOptions,
     // Boxed, because they are many: the other commands need not be as large.
     #[command(flatten)]
     sandbox: Box<SandboxOptions>,
@@ -145,7 +151,7 @@ async fn open(options: &Options) -> anyhow::Result<Coordinator> {
         .with_context(|| format!("cannot use {} for data (--data)", data.display()))?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let host = Host::new(
-        host_config(options, data),
+        host_config(options, data)?,
         Arc::new(Blobs(Arc::clone(&journal))),
     )
     .context("the sandbox cannot be set up")?;
@@ -156,10 +162,12 @@ async fn open(options: &Options) -> anyhow::Result<Coordinator> {
         .context("the sagas cannot be taken up again")
 }
 
-fn host_config(options: &Options, data: &Path) -> HostConfig {
+fn host_config(options: &Options, data: &Path) -> anyhow::Result<HostConfig> {
     let mut config = options.sandbox.apply(HostConfig::new(data.join(CACHE)));
     config.max_component_bytes = options.requests.max_component_bytes();
-    config
+    config.compiler = options.compiler.apply(config.compiler);
+    config.compiler.place = compiler::own_process()?;
+    Ok(config)
 }
 
 /// The one line on standard output.

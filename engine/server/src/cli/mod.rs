@@ -81,6 +81,12 @@ enum Command {
     Componentize(componentize::Options),
     /// Measure the engine against its own ceilings
     Bench(bench::Options),
+    /// Compile one component: what a server starts for each upload
+    #[command(name = serve::COMPILE_COMMAND, hide = true)]
+    CompileComponent {
+        /// What the server says
+        assignment: String,
+    },
 }
 
 /// Runs a command to its end.
@@ -128,6 +134,10 @@ fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<Outcome> {
                 Ok(Outcome::Done)
             }
             Command::Componentize(options) => componentize::run(&options, output),
+            Command::CompileComponent { assignment } => {
+                wasaga_host::compile_component(&assignment)?;
+                Ok(Outcome::Done)
+            }
             Command::Bench(options) => {
                 bench::run(&options, output).await?;
                 Ok(Outcome::Done)

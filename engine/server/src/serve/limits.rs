@@ -15,7 +15,7 @@ use crate::api::connection;
 
 /// A size in bytes, written with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl std::str::FromStr for Size {
     type Err = SizeError;
@@ -32,7 +32,7 @@ impl Size {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, DurationError> {
+pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
     parse_duration(text)
 }
 
@@ -308,6 +308,8 @@ mod tests {
             "5s",
             "--default-memory",
             "32MiB",
+            "--compile-memory",
+            "1GiB",
         ])
         .expect("options");
         let limits = options.requests.limits();
@@ -315,6 +317,8 @@ mod tests {
         assert_eq!(limits.max_wait, Duration::from_secs(5));
         let config = options.sandbox.apply(HostConfig::new("cache"));
         assert_eq!(config.limits.default.memory_bytes, 32 * 1024 * 1024);
+        let compiler = options.compiler.apply(config.compiler);
+        assert_eq!(compiler.memory_bytes, 1 << 30);
         assert_eq!(
             config.max_concurrent_calls,
             HostConfig::new("cache").max_concurrent_calls
@@ -332,6 +336,10 @@ mod tests {
         assert_eq!(
             options.requests.max_component_bytes(),
             expected.max_component_bytes
+        );
+        assert_eq!(
+            options.compiler.apply(expected.compiler.clone()),
+            expected.compiler
         );
     }
 
