@@ -54,8 +54,8 @@ mod work;
 pub use self::breakers::{BreakerState, BreakerView, Breakers};
 pub use self::calls::{Rerun, RerunOn};
 pub use self::catalog::{
-    Activate, Blobs, Components, Definitions, Describe, RemoveError, Removed, SwitchError, SwitchRequest,
-    Upload, Uploaded,
+    Activate, Blobs, Components, Definitions, Describe, RemoveError, Removed, SwitchError,
+    SwitchRequest, Upload, Uploaded,
 };
 pub use self::config::{Config, Retention};
 pub use self::engine::Coordinator;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `wire` | what goes over HTTP, for the server and its clients alike |
 //! | `api` | the HTTP API |
-//! | `view` | a saga's state as clients see it |
+//! | `view` | sagas, their calls and verifications, as clients see them |
 //! | `diagram` | definitions and sagas as Mermaid flowcharts |
 //! | `serve` | the command that assembles and runs a server |
 //! | `telemetry` | logs |

@@ -2,6 +2,7 @@
 
 mod compiler;
 mod limits;
+mod secrets;
 mod signals;
 
 use std::io::Write;
@@ -14,7 +15,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wasaga_coordinator::{Blobs, Config, Coordinator, Retention};
-use wasaga_host::{Host, HostConfig};
+use wasaga_host::{Host, HostConfig, Secrets};
 use wasaga_journal::{Journal, SqliteJournal};
 
 use self::compiler::CompilerOptions;
@@ -70,6 +71,11 @@ pub struct Options {
         value_parser = retention
     )]
     retain: Vec<Retention>,
+    /// File of secrets that policies may let components use without knowing them: a JSON object of
+    /// names and strings, which nobody but the server should be able to read. A secret may also stand in
+    /// an environment variable, WASAGA_SECRET_ and its name
+    #[arg(long, env = "WASAGA_SECRETS", value_name = "FILE")]
+    secrets: Option<PathBuf>,
     /// How log lines are written to standard error
     #[arg(
         long,
@@ -105,6 +111,7 @@ pub struct Options {
 pub async fn run(options: Options) -> anyhow::Result<()> {
     telemetry::start(options.log_format, &options.log)
         .map_err(|error| anyhow::anyhow!("--log {}: not a filter: {error}", options.log))?;
+    let secrets = secrets::read(options.secrets.as_deref())?;
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     // Before anything is opened: opening takes up sagas again, and a server that cannot be reached
     // shall not.
@@ -115,12 +122,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         )
     })?;
     let address = listener.local_addr().context("the socket has no address")?;
-    let coordinator = open(&options).await?;
+    let coordinator = open(&options, secrets.clone()).await?;
     let stopping = CancellationToken::new();
     let api = Api::new(
         coordinator.clone(),
         options.requests.limits(),
         options.allowed_hosts,
+        secrets,
         stopping.clone(),
     );
     let server = tokio::spawn(connection::serve(
@@ -144,14 +152,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(options: &Options) -> anyhow::Result<Coordinator> {
+async fn open(options: &Options, secrets: Secrets) -> anyhow::Result<Coordinator> {
     let data = options.data.as_path();
     let journal = SqliteJournal::open(data)
         .await
         .with_context(|| format!("cannot use {} for data (--data)", data.display()))?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let host = Host::new(
-        host_config(options, data)?,
+        host_config(options, data, secrets)?,
         Arc::new(Blobs(Arc::clone(&journal))),
     )
     .context("the sandbox cannot be set up")?;
@@ -162,11 +170,12 @@ async fn open(options: &Options) -> anyhow::Result<Coordinator> {
         .context("the sagas cannot be taken up again")
 }
 
-fn host_config(options: &Options, data: &Path) -> anyhow::Result<HostConfig> {
+fn host_config(options: &Options, data: &Path, secrets: Secrets) -> anyhow::Result<HostConfig> {
     let mut config = options.sandbox.apply(HostConfig::new(data.join(CACHE)));
     config.max_component_bytes = options.requests.max_component_bytes();
     config.compiler = options.compiler.apply(config.compiler);
     config.compiler.place = compiler::own_process()?;
+    config.secrets = secrets;
     Ok(config)
 }
 

@@ -6,6 +6,7 @@ mod definitions;
 
 pub use self::blobs::Blobs;
 pub use self::components::{
-    Activate, Components, Describe, RemoveError, Removed, SwitchError, SwitchRequest, Upload, Uploaded,
+    Activate, Components, Describe, RemoveError, Removed, SwitchError, SwitchRequest, Upload,
+    Uploaded,
 };
 pub use self::definitions::Definitions;

@@ -52,13 +52,7 @@ impl Versions {
         );
     }
 
-    pub(super) fn called(
-        &self,
-        pin: &Pin,
-        direction: Direction,
-        outcome: &'static str,
-        fuel: u64,
-    ) {
+    pub(super) fn called(&self, pin: &Pin, direction: Direction, outcome: &'static str, fuel: u64) {
         let (component, version) = if self.has_room_for(pin) {
             (pin.component.to_string(), pin.version.to_string())
         } else {

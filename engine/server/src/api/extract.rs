@@ -18,7 +18,7 @@ use crate::wire::{Code, Fault};
 /// Bytes of a body that is too large which are read all the same, at least.
 const DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a path names: `{id}`, `{token}`, `{name}`, `{name}` and `{version}`, or `{component}` and
+/// What a path names: `{id}`, `{id}` and `{seq}`, `{token}`, `{name}`, `{name}` and `{version}`, or `{component}` and
 /// `{action}`.
 pub(crate) struct At<T>(pub(crate) T);
 
@@ -34,6 +34,21 @@ impl<S: Send + Sync> FromRequestParts<S> for At<SagaId> {
                 format!("Expected the id of a saga, a UUID, found `{text:.64}`."),
             )
         })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for At<(SagaId, u64)> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let At(id) = At::<SagaId>::from_request_parts(parts, state).await?;
+        let params = params(parts, state).await?;
+        let text = param(&params, "seq");
+        let seq = text.parse().map_err(|_| {
+            let detail = format!("Expected the number of a call, found `{text:.64}`.");
+            Refused::new(Code::InvalidCall, detail)
+        })?;
+        Ok(Self((id, seq)))
     }
 }
 
@@ -481,6 +496,10 @@ mod tests {
                 get(|At(id): At<SagaId>| async move { id.to_string() }),
             )
             .route(
+                "/sagas/{id}/calls/{seq}",
+                get(|At((id, seq)): At<(SagaId, u64)>| async move { format!("{id} {seq}") }),
+            )
+            .route(
                 "/b/{component}/{action}",
                 get(|At((c, a)): At<(Name, Name)>| async move { format!("{c} {a}") }),
             )
@@ -496,6 +515,17 @@ mod tests {
             ("/sagas/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f", 200, ""),
             ("/sagas/17", 400, "invalid-id"),
             ("/sagas/%FF", 404, "unknown-path"),
+            (
+                "/sagas/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f/calls/2",
+                200,
+                "",
+            ),
+            ("/sagas/17/calls/2", 400, "invalid-id"),
+            (
+                "/sagas/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f/calls/first",
+                400,
+                "invalid-call",
+            ),
             (
                 "/callbacks/01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f.5b0e9c4e-2c1c-5d7d-8f36-0e6d3f8a1b2c",
                 200,

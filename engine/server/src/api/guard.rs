@@ -79,6 +79,21 @@ async fn upload_place(uploads: &Arc<Semaphore>, most: Duration) -> Result<Upload
     }
 }
 
+/// A place among the verifications that run at the same time. Who waits for one for longer than an
+/// ordinary request may take is told to come back.
+pub(crate) async fn verification_place(api: &Api) -> Result<OwnedSemaphorePermit, Refused> {
+    let most = api.limits.request_timeout;
+    let place = Arc::clone(&api.verifications).acquire_owned();
+    match tokio::time::timeout(most, place).await {
+        Ok(Ok(permit)) => Ok(permit),
+        // The semaphore is never closed.
+        Ok(Err(_)) | Err(_) => Err(Refused::new(
+            Code::Overloaded,
+            format!("Other verifications were not done within {most:?}: try again later."),
+        )),
+    }
+}
+
 /// What a panic in a handler becomes.
 #[allow(
     clippy::needless_pass_by_value,

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `component/`, `definition/`, `saga/`, `breaker`, `callback`, `feed` | the handlers under `/v1` |
+//! | `component/`, `definition/`, `saga/`, `breaker`, `callback`, `feed`, `secret` | the handlers under `/v1` |
 //! | `operation` | health, readiness and metrics |
 //! | `router` | which path and method leads where, and what surrounds every request |
 //! | `guard` | what surrounds every request: room, time, counts |
@@ -11,6 +11,7 @@
 //! | `stream` | streams of server-sent events |
 //! | `extract` | reading requests; what does not fit becomes a problem |
 //! | `page` | pages of lists |
+//! | `order` | who asks for something, and why |
 //! | `problem` | problems as responses |
 //! | `openapi` | the description of all this, made from the handlers |
 //! | `connection` | accepting connections, and ending them |
@@ -27,11 +28,13 @@ mod guard;
 mod metrics;
 mod openapi;
 mod operation;
+mod order;
 mod origin;
 mod page;
 mod problem;
 mod router;
 mod saga;
+mod secret;
 mod stream;
 mod write_timeout;
 
@@ -42,6 +45,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wasaga_coordinator::Coordinator;
+use wasaga_host::Secrets;
 
 pub use self::origin::{AllowedHost, AllowedHostError};
 #[cfg(test)]
@@ -54,6 +58,9 @@ pub const MAX_PAGE: u32 = 1_000;
 /// Items of a page when the client does not say.
 pub const DEFAULT_PAGE: u32 = 50;
 
+/// Verifications at the same time. Each uses all cores, and all room that calls leave.
+const MAX_VERIFICATIONS: usize = 2;
+
 /// What clients may ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -63,7 +70,8 @@ pub struct Limits {
     pub component_bytes: usize,
     /// Time that a request may take, from the end of its head to the start of its response.
     pub request_timeout: Duration,
-    /// The same for an upload, which is compiled, from when it has its place among the uploads.
+    /// The same for an upload, which is compiled, from when it has its place among the uploads, and for
+    /// what else compiles or runs calls again.
     pub upload_timeout: Duration,
     /// Most time that a client may wait for a saga; who asks for more gets this much.
     pub max_wait: Duration,
@@ -82,17 +90,20 @@ pub struct Api {
     registry: Registry,
     room: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    verifications: Arc<Semaphore>,
+    secrets: Secrets,
     stopping: CancellationToken,
 }
 
 impl Api {
-    /// An API to a coordinator, which answers to IP addresses, `localhost` and `allowed_hosts`.
-    /// Streams end when `stopping` is cancelled.
+    /// An API to a coordinator, which answers to IP addresses, `localhost` and `allowed_hosts`. Of
+    /// `secrets` it tells the names. Streams end when `stopping` is cancelled.
     #[must_use]
     pub fn new(
         coordinator: Coordinator,
         limits: Limits,
         allowed_hosts: Vec<AllowedHost>,
+        secrets: Secrets,
         stopping: CancellationToken,
     ) -> Self {
         let mut registry = Registry::default();
@@ -101,6 +112,7 @@ impl Api {
         metrics.register(&mut registry);
         let room = Arc::new(Semaphore::new(limits.max_requests));
         let uploads = Arc::new(Semaphore::new(limits.max_uploads));
+        let verifications = Arc::new(Semaphore::new(MAX_VERIFICATIONS));
         Self {
             coordinator,
             limits,
@@ -109,6 +121,8 @@ impl Api {
             registry,
             room,
             uploads,
+            verifications,
+            secrets,
             stopping,
         }
     }

@@ -67,7 +67,7 @@ mod tests {
     use axum::http::StatusCode;
     use tokio_util::sync::CancellationToken;
     use wasaga_coordinator::{Blobs, Config, Coordinator};
-    use wasaga_host::{Host, HostConfig};
+    use wasaga_host::{Host, HostConfig, Secrets};
     use wasaga_journal::{Journal, MemoryJournal};
 
     use super::super::Limits;
@@ -92,7 +92,13 @@ mod tests {
             max_requests: 1,
             max_uploads: 1,
         };
-        let api = Api::new(coordinator, limits, Vec::new(), CancellationToken::new());
+        let api = Api::new(
+            coordinator,
+            limits,
+            Vec::new(),
+            Secrets::default(),
+            CancellationToken::new(),
+        );
         let api = Arc::new(api);
         let answer = || async { ready(State(Arc::clone(&api))).await };
         assert_eq!(answer().await.expect("an answer"), "ready\n");

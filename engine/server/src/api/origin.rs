@@ -247,7 +247,7 @@ mod tests {
         }
         for there in ["cross-site", "same-site", "", "something-new"] {
             assert!(from_this_origin(&Method::GET, &site(there)).is_ok());
-            for method in [Method::POST, Method::PUT, Method::DELETE] {
+            for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
                 let refused = from_this_origin(&method, &site(there)).expect_err(there);
                 assert_eq!(refused.problem().code, Code::CrossSite);
             }

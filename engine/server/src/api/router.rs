@@ -16,7 +16,9 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::openapi::{Description, finish};
 use super::problem::Refused;
-use super::{Api, breaker, callback, component, definition, feed, guard, operation, origin, saga};
+use super::{
+    Api, breaker, callback, component, definition, feed, guard, operation, origin, saga, secret,
+};
 use crate::wire::Code;
 
 /// Where the description is.
@@ -33,6 +35,7 @@ pub fn router(api: Arc<Api>) -> Router {
                 .route_layer(within(limits.upload_timeout))
                 .route_layer(from_fn_with_state(Arc::clone(&api), guard::queue)),
         )
+        .merge(Router::from(lengthy()).route_layer(within(limits.upload_timeout)))
         .merge(
             Router::from(starts()).route_layer(within(limits.request_timeout + limits.max_wait)),
         );
@@ -60,6 +63,7 @@ pub(crate) fn description() -> Document {
     let router = OpenApiRouter::<Arc<Api>>::with_openapi(Description::openapi())
         .merge(ordinary())
         .merge(uploads())
+        .merge(lengthy())
         .merge(starts())
         .merge(operations());
     finish(router.into_openapi())
@@ -69,9 +73,13 @@ fn ordinary() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(component::list_components))
         .routes(routes!(component::show_component))
-        .routes(routes!(component::activate_component))
         .routes(routes!(component::set_component_policy))
-        .routes(routes!(component::show_component_version))
+        .routes(routes!(component::list_component_switches))
+        .routes(routes!(
+            component::show_component_version,
+            component::describe_component_version,
+            component::remove_component_version
+        ))
         .routes(routes!(component::download_component))
         .routes(routes!(definition::list_definitions))
         .routes(routes!(
@@ -86,6 +94,8 @@ fn ordinary() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(saga::show_saga))
         .routes(routes!(saga::read_saga_events))
         .routes(routes!(saga::read_saga_logs))
+        .routes(routes!(saga::list_saga_calls))
+        .routes(routes!(saga::show_saga_call))
         .routes(routes!(saga::draw_saga))
         .routes(routes!(saga::start_sagas))
         .routes(routes!(saga::cancel_saga))
@@ -100,11 +110,23 @@ fn ordinary() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(feed::follow_events))
         .routes(routes!(breaker::list_breakers))
         .routes(routes!(breaker::reset_breaker))
+        .routes(routes!(secret::list_secrets))
 }
 
 /// What takes longer because the engine compiles.
 fn uploads() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(component::upload_component))
+}
+
+/// What may take longer because the engine makes a version ready first, runs calls again, or has many
+/// sagas to go through.
+fn lengthy() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(component::activate_component))
+        .routes(routes!(component::set_candidate, component::drop_candidate))
+        .routes(routes!(component::verify_component_version))
+        .routes(routes!(component::move_sagas))
+        .routes(routes!(saga::rerun_saga_call))
 }
 
 /// What takes longer because the client waits.

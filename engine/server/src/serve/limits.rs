@@ -79,7 +79,7 @@ pub(super) struct RequestOptions {
     /// Time for a request
     #[arg(long, env = "WASAGA_REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
     request_timeout: Duration,
-    /// Time for an upload, compilation included
+    /// Time for an upload, compilation included, and for what else compiles or runs calls again
     #[arg(long, env = "WASAGA_UPLOAD_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = duration)]
     upload_timeout: Duration,
     /// Time that a client may wait for a saga that it starts

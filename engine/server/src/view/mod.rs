@@ -1,6 +1,8 @@
-//! A saga's state as clients see it.
+//! Sagas, their calls and verifications, as clients see them.
 
+mod call;
 mod steps;
+mod verification;
 
 #[cfg(test)]
 mod tests;
@@ -10,7 +12,9 @@ use std::sync::Arc;
 use wasaga_core::state::{CommitState, Pause, Phase};
 use wasaga_core::{PauseCause, State};
 
+pub(crate) use self::call::{call, call_summary, rerun};
 pub(crate) use self::steps::steps;
+pub(crate) use self::verification::verification;
 
 use crate::wire::{ParentSaga, Paused, PausedBy, Progress, Saga, Step, Waiting};
 

@@ -12,6 +12,7 @@ pub mod page;
 pub mod problem;
 pub mod saga;
 pub mod schema;
+pub mod secret;
 pub mod start;
 pub mod step;
 pub mod verify;
@@ -31,6 +32,7 @@ pub use self::order::{
 pub use self::page::Page;
 pub use self::problem::{Code, Fault, PROBLEM_JSON, Problem};
 pub use self::saga::{ParentSaga, Paused, PausedBy, Progress, Saga, SagaSummary, Waiting};
+pub use self::secret::Secret;
 pub use self::start::{MAX_BATCH, StartSaga, StartSagas, StartedBy, StartedSaga, StartedSagas};
 pub use self::step::{ActionStep, Effort, EffortStatus, NestedStep, Node, Step};
 pub use self::verify::{DifferentCall, Verification, VerifyVersion};

@@ -101,6 +101,8 @@ codes! {
     InvalidName = BAD_REQUEST, "The name is not of the form that names have";
     /// A token in the path is none.
     InvalidToken = BAD_REQUEST, "The token is no reply token";
+    /// A call in the path is no number.
+    InvalidCall = BAD_REQUEST, "The call is no number";
     /// A version in the path is no number.
     InvalidVersion = BAD_REQUEST, "The version is no number";
     /// A web page of another origin wants to change something.
@@ -113,6 +115,8 @@ codes! {
     UnknownDefinition = NOT_FOUND, "There is no such definition";
     /// There is no such component, or not that version of it.
     UnknownComponent = NOT_FOUND, "There is no such component";
+    /// The saga has made no such call.
+    UnknownCall = NOT_FOUND, "There is no such call";
     /// Nothing has waited, waits or will wait for a reply with this token.
     UnknownToken = NOT_FOUND, "Nothing waits for a reply with this token";
     /// There is no circuit breaker of this action: none of its calls failed of late.
@@ -132,6 +136,19 @@ codes! {
     AlreadyReplied = CONFLICT, "The reply was given already";
     /// The step does not wait for the reply any more.
     ReplyNotAwaited = CONFLICT, "Nobody waits for the reply any more";
+    /// A version imports what its component's policy does not grant. `imports` has all of that.
+    ImportNotGranted = CONFLICT, "The policy does not grant an import";
+    /// A version lacks what the present one exports. `exports` has all of that.
+    VersionLacksExport = CONFLICT, "The version lacks an export";
+    /// The version is needed: sagas take it, or one is bound to it, which `saga` is then.
+    VersionInUse = CONFLICT, "The version is in use";
+    /// The component has no active version.
+    NoActiveVersion = CONFLICT, "The component has no active version";
+    /// The version is the active one already: it cannot share sagas with itself.
+    VersionActive = CONFLICT, "The version is the active one";
+    /// The version does not do what the active one did, or there was nothing to compare.
+    /// `verification` is the report.
+    VerificationDiffers = CONFLICT, "The version does not do what the active one did";
     /// Somebody else changed it meanwhile. `generation` is the present one.
     Outdated = PRECONDITION_FAILED, "Somebody else changed it";
     /// The body is too large. `limit_bytes` is the most.

@@ -7,11 +7,17 @@
     reason = "the core's types have the words; these have the shape"
 )]
 
+mod comparison;
+mod recording;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+pub use self::comparison::*;
+pub use self::recording::*;
 
 /// A name: ASCII letters, digits, `_`, `-` or `.`, the first a letter or a digit.
 #[derive(ToSchema)]
@@ -35,7 +41,7 @@ pub struct SagaId(pub String);
 pub struct ReplyToken(pub String);
 
 /// The sha256 of some bytes.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(value_type = String, pattern = "^sha256:[0-9a-f]{64}$")]
 pub struct Digest(pub String);
 
@@ -84,15 +90,15 @@ pub enum StepStatus {
 }
 
 /// Whether trying again may help.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum FailureKind {
     Retryable,
     Permanent,
 }
 
 /// Why a call did not succeed.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct Failure {
     pub kind: FailureKind,
     /// Stable and machine readable, for example `insufficient-funds` or `out-of-fuel`.
@@ -102,6 +108,16 @@ pub struct Failure {
     /// Whatever else the component had to say.
     #[schema(required = false)]
     pub details: Value,
+}
+
+/// An external system's answer to a pending action.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// The work is done.
+    Succeeded(Value),
+    /// The work is not done.
+    Failed(Failure),
 }
 
 /// Why a saga did not complete.
@@ -219,7 +235,13 @@ pub struct Limits {
 /// What an operator grants a component. Nothing, by default.
 #[derive(ToSchema)]
 pub struct Policy {
-    /// Hosts it may send requests to: `example.com`, `example.com:8443`, `*.example.com`.
+    /// Interfaces that its active version may import: `wasaga:saga/http` in any version of the
+    /// interface, or `wasi:io/*` for all of a package. Absent: every interface that the engine has,
+    /// none of which gives anything by itself.
+    #[schema(required = false)]
+    pub allowed_imports: Option<Vec<String>>,
+    /// Hosts it may send requests to: `example.com`, `example.com:8443`, `*.example.com`, with
+    /// `https://` before it if only that is meant.
     #[schema(required = false)]
     pub allowed_hosts: Vec<String>,
     /// Networks that are not global and that it may reach all the same, in CIDR form.
@@ -228,9 +250,39 @@ pub struct Policy {
     /// What `config` answers.
     #[schema(required = false)]
     pub config: BTreeMap<String, String>,
+    /// Secrets by the name that the component asks `config` for. It gets a placeholder, which the
+    /// engine replaces in requests to the hosts named here.
+    #[schema(required = false)]
+    pub secrets: BTreeMap<String, SecretGrant>,
     /// What its calls may use, where the definition does not say.
     #[schema(required = false)]
     pub limits: Limits,
+    /// How much of its requests the journal keeps.
+    #[schema(required = false)]
+    pub record: Recording,
+}
+
+/// A secret of the server that a component may use without knowing it.
+#[derive(ToSchema)]
+pub struct SecretGrant {
+    /// Name of the secret in the server's configuration.
+    pub secret: String,
+    /// Hosts that its value is sent to, in the form of `allowed_hosts`; they have to be allowed there
+    /// as well.
+    pub hosts: Vec<String>,
+}
+
+/// How much of a component's requests the journal keeps.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Recording {
+    /// That they were sent and how many, nothing else.
+    None,
+    /// Method, URL, status, duration and sizes of each.
+    Summary,
+    /// Headers and bodies as well, up to a bound: what it takes to run the call again without sending
+    /// anything. This is the default.
+    Full,
 }
 
 /// An event of a saga's journal. The fields beside these depend on `type`.

@@ -42,13 +42,13 @@ pub struct Verification {
     pub against: u32,
     /// Whether there was something to compare and nothing is different.
     pub clean: bool,
-    /// Sagas whose calls were run again.
+    /// Sagas whose calls were looked at.
     pub sagas: u32,
-    /// Calls that were run again.
+    /// Their calls on the version that it was tried on.
     pub calls: u32,
     /// Whether there were more calls than one verification runs.
     pub more: bool,
-    /// Calls that could be compared.
+    /// Calls that were run again and compared.
     pub compared: u32,
     /// Those without any difference.
     pub same: u32,

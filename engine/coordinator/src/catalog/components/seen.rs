@@ -60,7 +60,9 @@ impl Seen {
         let now = Instant::now();
         let after: Vec<_> = entry.taken().map(|taken| taken.version).collect();
         entry.left.retain(|version, _| !after.contains(version));
-        let left = before.into_iter().filter(|version| !after.contains(version));
+        let left = before
+            .into_iter()
+            .filter(|version| !after.contains(version));
         entry.left.extend(left.map(|version| (version, now)));
     }
 

@@ -25,9 +25,10 @@ use crate::wire::{Code, Component};
     responses(
         (status = 200, description = "The policy holds", body = Component),
         (status = 400, description = "`invalid-name`, `malformed-json`"),
+        (status = 409, description = "`import-not-granted`: it does not grant what a version imports that sagas take; `imports` has that, `version` is the version"),
         (status = 413, description = "`body-too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
-        (status = 422, description = "`invalid-body`, `invalid-policy`: a host or network that is none"),
+        (status = 422, description = "`invalid-body`, `invalid-policy`: a host, network or interface that is none, or a secret that the server does not have"),
     )
 )]
 pub(crate) async fn set_component_policy(
@@ -53,8 +54,14 @@ pub(crate) async fn set_component_policy(
 
 impl From<SetPolicyError> for Refused {
     fn from(error: SetPolicyError) -> Self {
+        let detail = sentence(&error);
         match error {
-            SetPolicyError::Policy(error) => Self::new(Code::InvalidPolicy, sentence(&error)),
+            SetPolicyError::Policy(_) => Self::new(Code::InvalidPolicy, detail),
+            SetPolicyError::NotGranted { version, imports } => {
+                Self::new(Code::ImportNotGranted, detail)
+                    .with("version", version)
+                    .with("imports", imports)
+            }
             SetPolicyError::Journal(error) => error.into(),
         }
     }

@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use wasaga_core::Name;
 
+use super::condition::get;
 use super::{component, etag, unknown, version};
 use crate::api::Api;
 use crate::api::extract::{At, Query};
@@ -45,7 +46,7 @@ pub(crate) async fn list_components(
     ),
     responses(
         (status = 200, description = "The component", body = ComponentDetail,
-            headers(("ETag" = String, description = "Changes with the active version; send it as `If-Match` to change that"))),
+            headers(("ETag" = String, description = "Changes with the active version and the candidate; send it as `If-Match` to change them"))),
         (status = 400, description = "`invalid-name`, `invalid-query`, `invalid-cursor`"),
         (status = 404, description = "`unknown-component`"),
     )
@@ -56,14 +57,9 @@ pub(crate) async fn show_component(
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Refused> {
     let components = api.coordinator.components();
-    let row = components
-        .get(&name)
-        .await?
-        .ok_or_else(|| unknown(&name, None))?;
-    let active = row.active;
-    let versions = page(components.versions(&name, query.request()).await?, |row| {
-        version(row, active)
-    });
+    let row = get(&api, &name).await?;
+    let versions = components.versions(&name, query.request()).await?;
+    let versions = page(versions, |found| version(found, &row));
     let headers = etag(row.generation);
     let body = ComponentDetail {
         component: component(row),
@@ -95,11 +91,7 @@ pub(crate) async fn show_component_version(
         .version(&name, number)
         .await?
         .ok_or_else(|| unknown(&name, Some(number)))?;
-    let active = components
-        .get(&name)
-        .await?
-        .and_then(|component| component.active);
-    Ok(Json(version(row, active)))
+    Ok(Json(version(row, &get(&api, &name).await?)))
 }
 
 /// Download a version as it was uploaded.

@@ -12,7 +12,7 @@ use crate::api::Api;
 use crate::api::extract::Query;
 use crate::api::page::{Limit, page, page_request};
 use crate::api::problem::Refused;
-use crate::wire::{Page, SagaSummary};
+use crate::wire::{Code, Page, SagaSummary};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -20,6 +20,8 @@ pub(crate) struct ListQuery {
     status: Option<Status>,
     definition: Option<Name>,
     tag: Option<Tag>,
+    component: Option<Name>,
+    version: Option<u32>,
     limit: Limit,
     cursor: Option<String>,
 }
@@ -49,6 +51,8 @@ impl<'de> Deserialize<'de> for Tag {
         ("status" = Option<crate::wire::schema::SagaStatus>, Query, description = "Only sagas of this status"),
         ("definition" = Option<crate::wire::schema::Name>, Query, description = "Only sagas of this definition"),
         ("tag" = Option<String>, Query, description = "Only sagas with this label and value, written `label:value`", example = "customer:42"),
+        ("component" = Option<crate::wire::schema::Name>, Query, description = "Only sagas of which a step is, or was, bound to a version of this component; goes with `version`"),
+        ("version" = Option<u32>, Query, description = "Which version of it"),
         ("limit" = Option<u32>, Query, description = "Most items, 1 to 1000; 50 unless it is given", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
@@ -61,10 +65,12 @@ pub(crate) async fn list_sagas(
     State(api): State<Arc<Api>>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<SagaSummary>>, Refused> {
+    let bound_to = bound_to(query.component, query.version)?;
     let filter = SagaFilter {
         status: query.status,
         definition: query.definition,
         tag: query.tag.map(|Tag(label, value)| (label, value)),
+        bound_to,
     };
     let rows = api
         .coordinator
@@ -72,6 +78,17 @@ pub(crate) async fn list_sagas(
         .list(filter, page_request(query.limit, query.cursor))
         .await?;
     Ok(Json(page(rows, summary)))
+}
+
+fn bound_to(component: Option<Name>, version: Option<u32>) -> Result<Option<(Name, u32)>, Refused> {
+    match (component, version) {
+        (Some(component), Some(version)) => Ok(Some((component, version))),
+        (None, None) => Ok(None),
+        _ => Err(Refused::new(
+            Code::InvalidQuery,
+            "The query cannot be used: `component` and `version` go together.",
+        )),
+    }
 }
 
 fn summary(row: SagaRow) -> SagaSummary {
@@ -101,6 +118,20 @@ mod tests {
         assert_eq!(query.tag, Some(Tag("at".to_owned(), "10:30".to_owned())));
         assert_eq!(query.status, Some(Status::Stuck));
         assert_eq!(query.limit.0, 7);
+    }
+
+    #[test]
+    fn a_version_goes_with_its_component() {
+        let name = || Name::new("pay").expect("a name");
+        assert_eq!(
+            bound_to(Some(name()), Some(2)).expect("a filter"),
+            Some((name(), 2))
+        );
+        assert_eq!(bound_to(None, None).expect("no filter"), None);
+        for (component, version) in [(Some(name()), None), (None, Some(2))] {
+            let refused = bound_to(component, version).expect_err("a problem");
+            assert_eq!(refused.problem().code, Code::InvalidQuery);
+        }
     }
 
     #[test]

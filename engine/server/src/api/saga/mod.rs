@@ -1,6 +1,7 @@
 //! Sagas.
 
 mod batch;
+mod calls;
 mod diagram;
 mod events;
 mod follow;
@@ -11,6 +12,7 @@ mod show;
 mod start;
 
 pub(crate) use self::batch::*;
+pub(crate) use self::calls::*;
 pub(crate) use self::diagram::*;
 pub(crate) use self::events::*;
 pub(crate) use self::list::*;

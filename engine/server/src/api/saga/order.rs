@@ -8,19 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use wasaga_coordinator::CommandError;
 use wasaga_core::transition::{Awaited, Pivot, Version};
-use wasaga_core::{Order, Problem, SagaId, TransitionError, Verb};
+use wasaga_core::{Order, SagaId, TransitionError, Verb};
 
 use crate::api::Api;
 use crate::api::extract::{At, MaybeJson};
 use crate::api::guard::to_the_end;
+use crate::api::order::{check, order};
 use crate::api::problem::{Refused, sentence};
 use crate::wire::{Code, OrderSaga, RetrySaga, RetryVersion, Saga, SkipSaga};
-
-/// Most bytes of `reason`, of `by` and of `step`: they stay in the journal.
-const MAX_TEXT_BYTES: usize = 4096;
-
-/// Who asks when the request does not say.
-const SOMEBODY: &str = "api";
 
 type Ordered = Result<(StatusCode, Json<Saga>), Refused>;
 
@@ -161,26 +156,6 @@ async fn obey(api: Arc<Api>, id: SagaId, verb: Verb, order: Order) -> Ordered {
     Ok((StatusCode::ACCEPTED, Json(Saga::from(&state))))
 }
 
-fn order(by: Option<String>, reason: Option<String>) -> Result<Order, Refused> {
-    check("/reason", reason.as_deref())?;
-    check("/by", by.as_deref())?;
-    let by = by.unwrap_or_else(|| SOMEBODY.to_owned());
-    Ok(Order { by, reason })
-}
-
-fn check(pointer: &str, text: Option<&str>) -> Result<(), Refused> {
-    match text {
-        Some(text) if text.len() > MAX_TEXT_BYTES => {
-            let message = format!(
-                "expected at most {MAX_TEXT_BYTES} bytes, found {}",
-                text.len()
-            );
-            Err(Refused::invalid_body(Problem::new(pointer, message)))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl From<CommandError> for Refused {
     fn from(error: CommandError) -> Self {
         let detail = sentence(&error);
@@ -298,19 +273,5 @@ mod tests {
         assert_eq!(problem.more["pivot"], "pay");
         assert_eq!(problem.more["pivot_status"], "running");
         assert!(problem.detail.contains("`pay`"), "{}", problem.detail);
-    }
-
-    #[test]
-    fn a_reason_is_bounded() {
-        let longest = "x".repeat(MAX_TEXT_BYTES);
-        let taken = order(None, Some(longest.clone())).expect("an order");
-        assert_eq!((taken.by.as_str(), taken.reason), (SOMEBODY, Some(longest)));
-        for (by, reason, place) in [
-            (None, Some("x".repeat(MAX_TEXT_BYTES + 1)), "/reason"),
-            (Some("x".repeat(MAX_TEXT_BYTES + 1)), None, "/by"),
-        ] {
-            let refused = order(by, reason).expect_err("a problem");
-            assert_eq!(refused.problem().errors[0].pointer, place);
-        }
     }
 }
