@@ -231,12 +231,12 @@ impl Together {
         let Some(pin) = (!pins.is_empty()).then(|| &pins[to % pins.len()]) else {
             return;
         };
-        let from = (to % 2 == 0).then_some(pin.version);
+        let from = to.is_multiple_of(2).then_some(pin.version);
         let change = change(pin.component.as_str(), from, version);
         let stopped = self.say_order(saga, Verb::Pause).is_ok();
         // There may be nothing to move, or a saga that is over.
         let _ = self.say_order(saga, change);
-        if stopped && to % 3 > 0 {
+        if stopped && !to.is_multiple_of(3) {
             self.say_order(saga, Verb::Resume).expect("it is paused");
         }
     }
