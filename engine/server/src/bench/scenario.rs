@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wasaga_core::Status;
 
 use crate::cli::{Client, Usage};
-use crate::wire::UploadedComponent;
+use wasaga::wire::UploadedComponent;
 
 /// Name of the component.
 pub(super) const COMPONENT: &str = "bench";

@@ -12,7 +12,7 @@ use super::build;
 use super::scenario::{self, COMPONENT, SagaPath, Scenario};
 use super::server::Server;
 use crate::cli::{Client, Format, Output};
-use crate::wire::Verification;
+use wasaga::wire::Verification;
 
 /// Steps of a saga, each of which is one call.
 const STEPS: u32 = 3;
