@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use wasaga_core::event::Pin;
 use wasaga_core::id::idempotency_key;
-use wasaga_core::{Call, CallId, Digest, Direction, Ended, Limits, Name, Policy, SagaId, StepPath};
+use wasaga_core::{
+    Call, CallId, Digest, Direction, Ended, Limits, Name, Policy, SagaId, StepPath, Timestamp,
+};
 use wasaga_host::{Components, Host, HostConfig};
 
 /// Calls before anything is measured.
@@ -126,5 +128,6 @@ fn call(digest: Digest, action: Name) -> Result<Call, Box<dyn std::error::Error>
         reply: None,
         timeout: Duration::from_secs(10),
         limits: Limits::default(),
+        started_at: Timestamp::from_unix_ms(1_700_000_000_000),
     })
 }
