@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::output::{Format, Output};
 use wasaga::wire::Fault;
@@ -14,15 +15,18 @@ use wasaga::wire::Fault;
 pub(crate) enum Outcome {
     /// As asked.
     Done,
-    /// The saga that it waited for did not complete. That was shown already.
+    /// The saga or the call did not complete, or not all of what was asked for could be done. That
+    /// was shown already.
     NotCompleted,
+    /// What was compared is not the same, or there was nothing to compare. That was shown already.
+    Different,
 }
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
-            Outcome::NotCompleted => Self::from(1),
+            Outcome::NotCompleted | Outcome::Different => Self::from(1),
         }
     }
 }
@@ -102,6 +106,12 @@ impl Refused {
             1 => Some(format!("{what} a fault")),
             faults => Some(format!("{what} {faults} faults")),
         }
+    }
+
+    /// What a member of the problem says beside the others, when it has it.
+    pub(crate) fn member<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let mut problem: serde_json::Value = serde_json::from_str(&self.body).ok()?;
+        serde_json::from_value(problem.get_mut(name)?.take()).ok()
     }
 
     /// The HTTP status.

@@ -1,7 +1,9 @@
 //! The command line: what can be asked, and how a command's outcome becomes an exit code.
 
 mod breaker;
+mod called;
 mod client;
+mod comparison;
 mod component;
 mod componentize;
 mod definition;
@@ -13,6 +15,8 @@ mod live;
 mod output;
 mod page;
 mod saga;
+mod secret;
+mod signature;
 mod sse;
 mod stream;
 mod words;
@@ -31,8 +35,8 @@ use crate::bench;
 
 /// Runs sagas whose steps are WebAssembly components.
 ///
-/// Exit codes: 0 done, 1 the saga did not complete or the server refused, 2 wrong usage, 3 the server
-/// cannot be reached.
+/// Exit codes: 0 done, 1 the saga or the call did not complete, what was compared is different, or the
+/// server refused, 2 wrong usage, 3 the server cannot be reached.
 #[derive(Debug, Parser)]
 #[command(name = "wasaga", version)]
 pub(crate) struct Cli {
@@ -63,7 +67,7 @@ struct Shared {
 enum Command {
     /// Run the server
     Serve(serve::Options),
-    /// Upload components, choose their active version, and grant them what they may use
+    /// Upload components, choose which version sagas take, try versions, and grant what they may use
     #[command(subcommand)]
     Component(component::Command),
     /// Apply definitions and look at them
@@ -75,6 +79,9 @@ enum Command {
     /// Look at circuit breakers, and close them
     #[command(subcommand)]
     Breaker(breaker::Command),
+    /// See which secrets the server has
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Show what happens to all sagas from now on, one line an event
     Events,
     /// Make a component of a core module that carries its component type
@@ -122,10 +129,14 @@ fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<Outcome> {
                 serve::run(options).await?;
                 Ok(Outcome::Done)
             }
-            Command::Component(command) => command.run(&Client::new(&server)?, output).await,
+            Command::Component(command) => command.run(&server, output).await,
             Command::Definition(command) => command.run(&Client::new(&server)?, output).await,
             Command::Saga(command) => command.run(&Client::new(&server)?, output).await,
             Command::Breaker(command) => {
+                command.run(&Client::new(&server)?, output).await?;
+                Ok(Outcome::Done)
+            }
+            Command::Secret(command) => {
                 command.run(&Client::new(&server)?, output).await?;
                 Ok(Outcome::Done)
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasaga_core::event::{CutOff, Evaluated, Order, PauseCause, Repin, SkipReason};
 use wasaga_core::{
-    Certainty, Event, Evidence, Failure, Metering, Record, Reply, StepPath, Timestamp,
+    Certainty, Event, Evidence, Failure, FailureKind, Metering, Record, Reply, StepPath, Timestamp,
 };
 
 use super::output::{Tone, excerpt};
@@ -452,8 +452,25 @@ fn took(metering: &Metering) -> String {
     if metering.duration_ms <= 0.0 {
         return String::new();
     }
-    let took = Duration::try_from_secs_f64(metering.duration_ms / 1000.0).unwrap_or_default();
-    format!("  {}", length(took))
+    format!("  {}", millis(metering.duration_ms))
+}
+
+/// A number of bytes.
+pub(super) fn size(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).to_string()
+}
+
+/// Whether trying again may help.
+pub(super) const fn kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Retryable => "retryable",
+        FailureKind::Permanent => "permanent",
+    }
+}
+
+/// How long something took that was measured in milliseconds.
+pub(super) fn millis(ms: f64) -> String {
+    length(Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default())
 }
 
 /// A length of time, as short as it can be said.

@@ -1,5 +1,6 @@
 //! `wasaga saga`.
 
+mod calls;
 mod order;
 mod reply;
 mod show;
@@ -12,6 +13,7 @@ use reqwest::Method;
 use serde::Serialize;
 use wasaga_core::{LogLevel, LogLine, Name, SagaId, Status};
 
+use self::calls::{Calls, RunAgain};
 use self::order::{Order, Retry, Skip};
 use self::reply::Reply;
 use self::show::Rows;
@@ -60,6 +62,12 @@ pub(super) enum Command {
         #[command(flatten)]
         page: PageOptions,
     },
+    /// List the calls that a saga's steps made, each attempt of it
+    Calls(Calls),
+    /// Show a call: what went in, what came out, what it sent and was answered
+    Call(calls::Show),
+    /// Run a call again with its requests answered from the record, and show what is different
+    Rerun(RunAgain),
     /// Draw a saga and how its steps stand, as a Mermaid flowchart
     Diagram {
         /// Id of the saga, as `wasaga saga list` shows it
@@ -101,6 +109,14 @@ pub(super) struct Filter {
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<String>,
+    /// Only with a step that is, or was, bound to a version of this component; goes with --version
+    #[arg(long, requires = "version")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<Name>,
+    /// Which version of it
+    #[arg(long, value_name = "N", requires = "component")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
 }
 
 impl Command {
@@ -111,6 +127,9 @@ impl Command {
                 let saga: Saga = get(client, id).await?.json()?;
                 return watch(client, &saga, Shows::Journal, output).await;
             }
+            Self::Rerun(rerun) => return rerun.run(client, output).await,
+            Self::Calls(calls) => calls.run(client, output).await?,
+            Self::Call(call) => call.run(client, output).await?,
             Self::StartBatch(batch) => batch.run(client, output).await?,
             Self::List { filter, page } => list(&filter, &page, client, output).await?,
             Self::Show { id, all } => {
@@ -200,14 +219,14 @@ async fn logs(
 }
 
 /// Reads the id of a saga that there is.
-fn saga_id(argument: &str) -> Result<SagaId, String> {
+pub(super) fn saga_id(argument: &str) -> Result<SagaId, String> {
     argument
         .parse()
         .map_err(|_| "expected a saga's id, as in `wasaga saga list`".to_owned())
 }
 
 /// Reads a status; the help and a mistake's message have them all.
-fn status() -> impl TypedValueParser<Value = Status> {
+pub(super) fn status() -> impl TypedValueParser<Value = Status> {
     PossibleValuesParser::new(Status::ALL.map(Status::as_str))
         .try_map(|status| status.parse::<Status>())
 }
@@ -233,7 +252,8 @@ fn title(saga: &Saga, output: &Output) -> String {
     format!("{}  {definition}", output.paint(Tone::Strong, saga.id))
 }
 
-fn log_line(line: &LogLine, output: &Output) -> String {
+/// A line of a log.
+pub(super) fn log_line(line: &LogLine, output: &Output) -> String {
     let (level, tone) = match line.level {
         LogLevel::Trace => ("trace", Tone::Faint),
         LogLevel::Debug => ("debug", Tone::Faint),

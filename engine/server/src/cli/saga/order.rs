@@ -8,6 +8,7 @@ use wasaga_core::{SagaId, StepPath};
 
 use super::super::client::Client;
 use super::super::output::{Format, Output, status_tone};
+use super::super::signature::Signature;
 use super::saga_id;
 use wasaga::wire::{OrderSaga, RetrySaga, RetryVersion, Saga, SkipSaga};
 
@@ -17,12 +18,8 @@ pub(in crate::cli) struct Order {
     /// Id of the saga, as `wasaga saga list` shows it
     #[arg(value_parser = saga_id)]
     id: SagaId,
-    /// Why, for the journal
-    #[arg(long)]
-    reason: Option<String>,
-    /// Who asks for it, for the journal
-    #[arg(long, env = "USER", value_name = "NAME")]
-    by: Option<String>,
+    #[command(flatten)]
+    signature: Signature,
 }
 
 /// `wasaga saga retry`.
@@ -57,8 +54,8 @@ impl Order {
         output: &mut Output,
     ) -> anyhow::Result<()> {
         let body = OrderSaga {
-            reason: self.reason,
-            by: self.by,
+            reason: self.signature.reason,
+            by: self.signature.by,
         };
         send(self.id, verb, &body, client, output).await
     }
@@ -72,8 +69,8 @@ impl Retry {
 
     fn body(self) -> RetrySaga {
         RetrySaga {
-            reason: self.order.reason,
-            by: self.order.by,
+            reason: self.order.signature.reason,
+            by: self.order.signature.by,
             step: self.step,
             version: if self.active_version {
                 RetryVersion::Active
@@ -87,8 +84,8 @@ impl Retry {
 impl Skip {
     pub(super) async fn run(self, client: &Client, output: &mut Output) -> anyhow::Result<()> {
         let body = SkipSaga {
-            reason: self.order.reason,
-            by: self.order.by,
+            reason: self.order.signature.reason,
+            by: self.order.signature.by,
             step: self.step,
         };
         send(self.order.id, "skip", &body, client, output).await

@@ -1,13 +1,12 @@
 //! A saga's steps as rows of a table.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use wasaga_core::StepStatus;
 use wasaga_core::event::SkipReason;
 
 use super::super::super::output::{Cell, Output, excerpt, one_line, step_tone};
-use super::super::super::words::length;
+use super::super::super::words::millis;
 use super::{Rows, effort, word};
 use wasaga::wire::{Effort, EffortStatus, Node, Saga, Step};
 
@@ -115,9 +114,7 @@ fn row(step: &Step) -> [Cell; 8] {
         Node::Saga(own) => (Some(own.attempts), None, own.compensation.as_ref()),
         _ => (None, None, None),
     };
-    let time = metering.map(|metering| {
-        length(Duration::try_from_secs_f64(metering.duration_ms / 1000.0).unwrap_or_default())
-    });
+    let time = metering.map(|metering| millis(metering.duration_ms));
     let fuel = metering.map(|metering| metering.fuel.to_string());
     let attempts = attempts.map(|attempts| attempts.to_string());
     // Why a step that failed needs no undo is the column UNDO's to say.
