@@ -8,6 +8,7 @@
 mod api;
 mod cli;
 mod crash;
+mod hostile;
 mod limits;
 mod operators;
 mod order;

@@ -56,7 +56,7 @@ async fn a_swap_in_the_middle_of_a_saga_is_for_the_next_step_alone_and_undo_stay
          "arguments": {"fail": {"kind": "permanent", "code": "no", "message": "no"}}},
     ]});
     let id = server.play(document).await;
-    server.waits_for(&id, "timer").await;
+    server.waits_for(&id, "sleep").await;
     activate(&server, "script", 2).await;
     let saga = server.settled(&id).await;
     assert_eq!(saga["status"], "compensated", "{saga:#}");

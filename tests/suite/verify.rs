@@ -287,7 +287,7 @@ async fn what_was_not_recorded_in_full_cannot_be_compared_and_the_report_says_so
         assert_eq!(done["metering"]["requests"], 1);
         match record {
             "summary" => {
-                assert_eq!(done["requests"][0]["status"], 200, "{done:#}");
+                assert_eq!(done["requests"][0]["status"], 201, "{done:#}");
                 assert_eq!(done["requests"][0].get("exchange"), None);
             }
             _ => assert_eq!(done.get("requests"), None, "{done:#}"),

@@ -56,6 +56,16 @@ pub(crate) enum Way {
     Tape(Tape),
 }
 
+/// Headers of a response that belong to one connection and not to the response.
+const OF_THE_CONNECTION: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
 /// Sends the requests of one call, and remembers them.
 #[derive(Debug)]
 pub(crate) struct Outbound {
@@ -343,11 +353,15 @@ impl Exchange {
     /// The headers of a response, as the component may see them.
     fn scrubbed(&self, headers: &HeaderMap) -> HeaderMap {
         let granted = &self.outbound.granted;
-        if granted.is_empty() {
-            return headers.clone();
-        }
         let mut scrubbed = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
+            if OF_THE_CONNECTION.contains(name) {
+                continue;
+            }
+            if granted.is_empty() {
+                scrubbed.append(name.clone(), value.clone());
+                continue;
+            }
             // Its body may get another length.
             if name == header::CONTENT_LENGTH || granted.is_in_name(name.as_str()) {
                 continue;

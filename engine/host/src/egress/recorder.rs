@@ -22,16 +22,6 @@ const PASSWORDS: [&str; 5] = [
     "x-api-key",
 ];
 
-/// Headers of a response that say nothing to the component: those of one connection, and those that
-/// are different each time.
-const OF_THE_CONNECTION: [&str; 5] = [
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "transfer-encoding",
-];
-
 /// What a header counts for beside its text.
 const HEADER_OVERHEAD_BYTES: usize = 32;
 
@@ -94,10 +84,7 @@ impl Transcript {
         granted: &Arc<Granted>,
         budget: &mut Budget,
     ) {
-        let headers = headers
-            .iter()
-            .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()));
-        let headers = headers.map(|(name, value)| {
+        let headers = headers.iter().map(|(name, value)| {
             let value = if is_password(name.as_str()) {
                 REDACTED.to_owned()
             } else {
