@@ -12,8 +12,8 @@ use crate::{StepError, host};
 
 /// The value called `name`, `None` when the operator set none.
 ///
-/// Values are plain: whoever reaches the engine's API can read them. The contract has placeholders for secrets, which
-/// this engine does not do yet.
+/// Plain values can be read by whoever reaches the engine's API. For a secret this is a placeholder: write it into a
+/// header or a body, and the engine puts the secret there when the request goes to a host that the secret is bound to.
 pub fn get(name: &str) -> Option<String> {
     host::config(name)
 }
