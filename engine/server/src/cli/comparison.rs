@@ -66,10 +66,20 @@ pub(super) fn used(
     depth: usize,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let fuel = beside(fuel, |fuel| fuel.to_string());
-    line(depth, format!("fuel    {fuel}"), output)?;
-    let memory = beside(memory_bytes, size);
-    line(depth, format!("memory  {memory}"), output)
+    for (name, numbers, words) in [
+        ("fuel", fuel, beside(fuel, |fuel| fuel.to_string())),
+        ("memory", memory_bytes, beside(memory_bytes, size)),
+    ] {
+        let much_more = numbers.candidate > numbers.recorded.saturating_mul(3) / 2;
+        let tone = if much_more {
+            Tone::Notable
+        } else {
+            Tone::Normal
+        };
+        let words = output.paint(tone, words);
+        output.line(format!("{:1$}{name:7} {words}", "", depth * 2))?;
+    }
+    Ok(())
 }
 
 fn one(difference: &Difference, output: &mut Output) -> anyhow::Result<()> {

@@ -399,7 +399,8 @@ fn named(steps: &[StepPath]) -> String {
     }
 }
 
-fn counted(count: usize, one: &str, more: &str) -> String {
+/// So many of something, by its name for one and for more.
+pub(super) fn counted(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 

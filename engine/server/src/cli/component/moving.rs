@@ -11,6 +11,7 @@ use super::super::input;
 use super::super::output::{Cell, Format, Output, Tone};
 use super::super::saga::saga_id;
 use super::super::signature::Signature;
+use super::super::words::counted;
 use wasaga::wire::{LeftSaga, MoveSagas, MovedSagas};
 
 /// Statuses in which a saga stands still.
@@ -122,8 +123,12 @@ impl Move {
     }
 }
 
+fn sagas(count: usize) -> String {
+    counted(count, "saga", "sagas")
+}
+
 fn show(all: &MovedSagas, output: &mut Output) -> anyhow::Result<()> {
-    let moved = format!("{} moved", counted(all.moved.len()));
+    let moved = format!("{} moved", sagas(all.moved.len()));
     let tone = if all.moved.is_empty() {
         Tone::Notable
     } else {
@@ -133,7 +138,7 @@ fn show(all: &MovedSagas, output: &mut Output) -> anyhow::Result<()> {
     if all.left.is_empty() {
         return Ok(());
     }
-    let left = format!("{} left", counted(all.left.len()));
+    let left = format!("{} left", sagas(all.left.len()));
     output.line(output.paint(Tone::Notable, left))?;
     let rows = all
         .left
@@ -141,13 +146,6 @@ fn show(all: &MovedSagas, output: &mut Output) -> anyhow::Result<()> {
         .map(|LeftSaga { saga, reason }| [Cell::new(saga), Cell::new(reason)]);
     output.table(["LEFT", "WHY"], rows)?;
     Ok(())
-}
-
-fn counted(sagas: usize) -> String {
-    match sagas {
-        1 => "1 saga".to_owned(),
-        sagas => format!("{sagas} sagas"),
-    }
 }
 
 /// Reads a status in which a saga stands still.

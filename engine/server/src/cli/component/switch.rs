@@ -10,7 +10,8 @@ use super::super::client::Client;
 use super::super::error::Refused;
 use super::super::output::{Format, Output, Tone};
 use super::super::signature::Signature;
-use super::{get, show_answer, title, verify};
+use super::verify::{self, Calls};
+use super::{get, show_answer, title};
 use wasaga::wire::{
     ActivateComponent, Component, ComponentDetail, ComponentSwitch, Page, SetCandidate, SwitchTo,
 };
@@ -196,7 +197,8 @@ async fn activate(
             let refused = error.downcast_ref::<Refused>();
             let report = refused.and_then(|refused| refused.member("verification"));
             if let (Some(report), Format::Text) = (report, output.format()) {
-                verify::report(&report, output)?;
+                verify::report(&report, Calls::Some, output)?;
+                output.note("--accept-differences makes it the active version all the same.");
             }
             return Err(error);
         }

@@ -8,7 +8,7 @@ use super::super::client::Client;
 use super::super::comparison;
 use super::super::error::Outcome;
 use super::super::output::{Cell, Output, Tone};
-use super::super::words::length;
+use super::super::words::{counted, length};
 use super::show_answer;
 use wasaga::wire::{DifferentCall, Verification, VerifyVersion};
 
@@ -26,6 +26,21 @@ pub(in crate::cli) struct Verify {
     /// The version whose calls they are; the active one unless given
     #[arg(long, value_name = "VERSION")]
     against: Option<u32>,
+    /// Show every call that the server has the differences of, not only the first ones
+    #[arg(long)]
+    all: bool,
+}
+
+/// Most calls whose differences are shown, unless all are asked for.
+const MAX_CALLS: usize = 10;
+
+/// How many of the calls with differences are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// The first ones.
+    Some,
+    /// Those that the server sent.
+    All,
 }
 
 const HELP: &str = "Every request is answered from the record: nothing leaves the machine. Ends with 0 when all that \
@@ -49,8 +64,9 @@ impl Verify {
         let answer = client
             .send(client.request(Method::POST, &path).json(&body))
             .await?;
+        let calls = if self.all { Calls::All } else { Calls::Some };
         show_answer(&answer, output, |verification, output| {
-            report(&verification, output)
+            report(&verification, calls, output)
         })?;
         let verification: Verification = answer.json()?;
         Ok(if verification.clean {
@@ -62,7 +78,11 @@ impl Verify {
 }
 
 /// Shows what came of a verification.
-pub(super) fn report(verification: &Verification, output: &mut Output) -> anyhow::Result<()> {
+pub(super) fn report(
+    verification: &Verification,
+    calls: Calls,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     let (candidate, against) = (verification.version, verification.against);
     let title = format!(
         "{} v{candidate} on what v{against} did",
@@ -78,14 +98,20 @@ pub(super) fn report(verification: &Verification, output: &mut Output) -> anyhow
         output.line("")?;
         comparison::used(verification.fuel, verification.memory_bytes, 0, output)?;
     }
-    for call in &verification.different {
+    let shown = match calls {
+        Calls::Some => MAX_CALLS,
+        Calls::All => usize::MAX,
+    };
+    let shown = shown.min(verification.different.len());
+    for call in verification.different.iter().take(shown) {
         output.line("")?;
         output.line(which(call, output))?;
         comparison::show(&call.comparison, output)?;
     }
-    let more = different(verification).saturating_sub(verification.different.len());
+    let more = different(verification).saturating_sub(shown);
     if more > 0 {
-        output.line(format!("\nand {more} more calls with differences"))?;
+        let more = counted(more, "more call", "more calls");
+        output.line(format!("\nand {more} with differences"))?;
     }
     Ok(())
 }
@@ -93,7 +119,7 @@ pub(super) fn report(verification: &Verification, output: &mut Output) -> anyhow
 fn verdict(verification: &Verification) -> (String, Tone) {
     match (verification.compared, different(verification)) {
         (0, _) => ("nothing to compare".to_owned(), Tone::Notable),
-        (all, 0) => (format!("the same in all {all} calls"), Tone::Good),
+        (all, 0) => (format!("the same in {all} of {all} calls"), Tone::Good),
         (all, different) => (
             format!("different in {different} of {all} calls"),
             Tone::Bad,
@@ -114,10 +140,9 @@ fn looked_at(verification: &Verification) -> String {
     } else {
         ""
     };
-    let mut text = format!(
-        "{} calls of {} sagas in {took}{more}",
-        verification.calls, verification.sagas
-    );
+    let calls = counted(verification.calls as usize, "call", "calls");
+    let sagas = counted(verification.sagas as usize, "saga", "sagas");
+    let mut text = format!("{calls} of {sagas} in {took}{more}");
     for (reason, count) in &verification.incomparable {
         text.push_str(&format!("\nnot compared: {count} {reason}{}", why(reason)));
     }
@@ -192,7 +217,7 @@ mod tests {
 
     fn text(verification: &Verification) -> String {
         let (mut output, written) = plain();
-        report(verification, &mut output).expect("written");
+        report(verification, Calls::Some, &mut output).expect("written");
         written.text()
     }
 
@@ -227,6 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn no_more_calls_are_shown_than_anybody_reads_unless_all_are_asked_for() {
+        let call = json!({"saga": "01970c3e-7b5a-7c1e-9d0f-3a5b7c9d1e2f", "seq": 4, "step": "charge", "direction": "act",
+            "attempt": 2, "differences": [], "diverged_at": 0, "fuel": {"recorded": 10, "candidate": 10},
+            "memory_bytes": {"recorded": 0, "candidate": 0}});
+        let many = verification(json!({"compared": 200, "different": vec![call; 100]}));
+        for (calls, shown) in [(Calls::Some, MAX_CALLS), (Calls::All, 100)] {
+            let (mut output, written) = plain();
+            report(&many, calls, &mut output).expect("written");
+            let text = written.text();
+            assert_eq!(text.matches("charge act #2").count(), shown);
+            let more = format!("\nand {} more calls with differences\n", 200 - shown);
+            assert!(text.ends_with(&more), "{text}");
+        }
+    }
+
+    #[test]
     fn a_report_without_anything_to_compare_says_why() {
         let report = text(&verification(json!({"incomparable": {"not-recorded": 4}})));
         assert!(report.contains("\nnothing to compare\n"), "{report}");
@@ -241,6 +282,6 @@ mod tests {
     #[test]
     fn a_clean_report_says_so_first() {
         let clean = json!({"clean": true, "compared": 4, "same": 4, "same_outcome": 4, "same_context_patch": 4, "same_requests": 4});
-        assert!(text(&verification(clean)).contains("\nthe same in all 4 calls\n"));
+        assert!(text(&verification(clean)).contains("\nthe same in 4 of 4 calls\n"));
     }
 }
