@@ -111,7 +111,7 @@ impl Sagas {
         let component = &request.component;
         let mut fit: Vec<Active> = Vec::new();
         if let Some(number) = request.to {
-            let wanted = self.version(component, number).await?;
+            let wanted = self.kept(component, number).await?;
             self.check(present, &wanted)?;
             fit.push(active(&wanted));
         }
@@ -124,7 +124,7 @@ impl Sagas {
             let to = to.ok_or_else(|| MoveError::NoActive(component.clone()))?;
             // At most two: the active one and the candidate.
             if !fit.contains(&to) {
-                self.check(present, &self.version(component, to.version).await?)?;
+                self.check(present, &self.kept(component, to.version).await?)?;
                 fit.push(to);
             }
             wanted.push(to);
@@ -217,6 +217,15 @@ impl Sagas {
                 Ok((ids, page.next))
             }
         }
+    }
+
+    /// A version that sagas are moved to.
+    async fn kept(&self, component: &Name, version: u32) -> Result<ComponentVersion, MoveError> {
+        let found = self.0.components.keep(component, version).await?;
+        found.ok_or_else(|| MoveError::NoVersion {
+            component: component.clone(),
+            version,
+        })
     }
 
     async fn version(&self, component: &Name, version: u32) -> Result<ComponentVersion, MoveError> {

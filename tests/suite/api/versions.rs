@@ -99,22 +99,34 @@ async fn a_description_is_bounded_and_one_of_nothing_is_refused() {
 async fn an_upload_says_how_it_differs_from_the_active_version() {
     let server = Server::start();
     server.upload("c", guest("bench")).await.expect(201);
-    let path = "/v1/components/c?activate=false";
-    let request = server.request("POST", path).body(guest("callback"));
-    let made = server.send(request).await.expect(201);
-    let added = |what: &str, name: &str| {
-        let names = made["changes"][what].as_array().expect("names");
-        names
-            .iter()
-            .any(|found| found.as_str().unwrap().starts_with(name))
+    let push = async |name: &str| {
+        let path = "/v1/components/c?activate=false";
+        let request = server.request("POST", path).body(guest(name));
+        server.send(request).await.expect(201)
     };
-    assert!(added("added_exports", "wasaga:saga/callback@"), "{made:#}");
-    assert!(added("added_imports", "wasaga:saga/http@"), "{made:#}");
-    let warnings = made["warnings"].to_string();
+    let has = |made: &Value, what: &str, name: &str| {
+        let names = made["changes"][what].as_array().expect("names").iter();
+        let mut names = names.map(|name| name.as_str().expect("a name"));
+        names.any(|found| found.starts_with(name))
+    };
+    let more = push("script").await;
+    assert!(has(&more, "added_imports", "wasaga:saga/http@"), "{more:#}");
+    let warnings = more["warnings"].to_string();
     assert!(
         warnings.contains("which the active version does not"),
         "{warnings}"
     );
+    let active = json!({"version": more["version"]});
+    server
+        .put("/v1/components/c/active", &active)
+        .await
+        .expect(200);
+    let replies = push("callback").await;
+    assert!(
+        has(&replies, "added_exports", "wasaga:saga/callback@"),
+        "{replies:#}"
+    );
+    assert_eq!(replies["changes"]["removed_exports"], json!([]));
 }
 
 #[tokio::test]
@@ -252,7 +264,8 @@ async fn a_version_that_a_saga_is_bound_to_says_which() {
             .problem(400, "invalid-query");
     }
 
-    server.order(&id, "abandon", json!({})).await.expect(202);
+    server.order(&id, "cancel", json!({})).await.expect(202);
+    server.settled(&id).await;
     delete(&server, "/v1/components/callback/versions/1")
         .await
         .expect(204);

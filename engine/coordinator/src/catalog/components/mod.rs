@@ -196,6 +196,20 @@ impl Components {
         self.seen.confirms(pin)
     }
 
+    /// A version that a saga is about to be bound to: nobody removes it for a moment.
+    pub(crate) async fn keep(
+        &self,
+        name: &Name,
+        version: u32,
+    ) -> Result<Option<ComponentVersion>, JournalError> {
+        let _changing = self.changing.lock().await;
+        let found = self.journal.component_version(name, version).await?;
+        if found.is_some() {
+            self.seen.keep(name, version);
+        }
+        Ok(found)
+    }
+
     /// Drops from memory what no saga needs: versions that sagas take, or that one which is not over
     /// is bound to, stay. What is needed again is loaded again.
     pub(crate) async fn unload_unused(&self) -> Result<(), JournalError> {

@@ -7,8 +7,8 @@ use wasaga_journal::{JournalError, Removal};
 
 use super::Components;
 
-/// How long a version stays that sagas took until a moment ago: one may have just decided for it, and
-/// not have written that down yet.
+/// How long a version stays that sagas took, or were moved to, until a moment ago: one may have just
+/// decided for it, and not have written that down yet.
 const LEAVE: Duration = Duration::from_secs(60);
 
 /// What came of removing a version.

@@ -29,7 +29,7 @@ struct Entry {
     active: Option<Active>,
     candidate: Option<(Candidate, Active)>,
     policy: Arc<Policy>,
-    /// When sagas last took a version that they do not take any more.
+    /// When sagas last took a version that they do not take any more, or were moved to it.
     left: HashMap<u32, Instant>,
 }
 
@@ -152,6 +152,14 @@ impl Seen {
         bytes.map(|bytes| bytes.of.clone()).unwrap_or_default()
     }
 
+    /// Has it look as if new steps had taken a version until now.
+    pub(super) fn keep(&self, name: &Name, version: u32) {
+        let mut inner = self.write();
+        if let Some(entry) = inner.components.get_mut(name) {
+            entry.left.insert(version, Instant::now());
+        }
+    }
+
     /// Since when new steps do not take a version any more, if they ever did.
     pub(super) fn left_at(&self, name: &Name, version: u32) -> Option<Instant> {
         let inner = self.read();
@@ -269,6 +277,8 @@ mod tests {
         assert_eq!(left(), [false, true, false]);
         seen.forget_version(&name(), 2);
         assert_eq!(left(), [false, false, false]);
+        seen.keep(&name(), 3);
+        assert_eq!(left(), [false, false, true]);
     }
 
     #[test]

@@ -118,10 +118,12 @@ impl UploadQuery {
 pub(crate) async fn upload_component(
     State(api): State<Arc<Api>>,
     At(name): At<Name>,
-    Query(mut query): Query<UploadQuery>,
+    query: Result<Query<UploadQuery>, Refused>,
     Extension(place): Extension<UploadPlace>,
     Wasm(bytes): Wasm,
 ) -> Result<Response, Refused> {
+    // Only now, when the body is read: many clients send all they have before they look at the answer.
+    let Query(mut query) = query?;
     let description = query.description()?;
     let upload = Upload {
         name,
