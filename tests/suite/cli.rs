@@ -471,6 +471,18 @@ async fn an_action_of_a_file_runs_without_a_server_and_reaches_what_it_is_allowe
 }
 
 #[tokio::test]
+async fn an_action_of_a_file_may_use_a_secret_and_gets_no_more_than_a_placeholder() {
+    let files = Files::new();
+    // A variable that is there wherever this runs, and long enough.
+    let options = ["--secret", "key=own@a.test", "--secret-env", "own=PATH"];
+    let arguments = ["--arguments", r#"{"config": "key"}"#];
+    let options: Vec<&str> = options.into_iter().chain(arguments).collect();
+    let (code, said) = call(&files, "script", &options);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("wasaga-secret-"), "{said}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_run_says_why() {
     let files = Files::new();
     let (code, said) = call(&files, "no-action", &[]);

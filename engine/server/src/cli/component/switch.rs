@@ -80,7 +80,7 @@ struct Check {
     /// one active when something is different
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     verify: Option<u32>,
-    /// Make it the active one all the same
+    /// Make it the active one whatever it does
     #[arg(long, requires = "verify")]
     accept_differences: bool,
 }
