@@ -275,6 +275,12 @@ pub(crate) fn link(
             PrepareError::UnknownImports { imports }
         }
     })?;
+    // Grants are held against names that are kept: none may be left out.
+    let count = component.component_type().imports(linker.engine()).len();
+    if count > MAX_NAMES {
+        let reason = format!("it has {count} imports, at most {MAX_NAMES} are allowed");
+        return Err(PrepareError::Mismatch(reason));
+    }
     let exports = Exports::of(&pre).map_err(mismatch)?;
     Ok(Loaded { pre, exports, info })
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -31,8 +32,7 @@ pub(super) async fn compile(
     let assignment = Assignment {
         compatibility,
         wasm_bytes: wasm.len() as u64,
-        // The kernel counts whole seconds.
-        cpu_s: config.timeout.as_secs_f64().ceil().max(1.0) as u64,
+        cpu_s: whole_seconds(config.timeout),
         memory_bytes: config.memory_bytes,
         max_compiled_bytes: config.max_compiled_bytes,
     };
@@ -57,6 +57,12 @@ pub(super) async fn compile(
         Ok(status) => explained(status, &last_words, config),
         Err(error) => PrepareError::CompilerCrashed(error.to_string()),
     })
+}
+
+/// What the kernel counts in: a part of a second is a whole one.
+fn whole_seconds(time: Duration) -> u64 {
+    let begun = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(begun).max(1)
 }
 
 fn start(mut command: Command, assignment: &Assignment) -> io::Result<Child> {
@@ -160,8 +166,6 @@ fn is_for_want_of_memory(last_words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Lets a shell play the compiler.
