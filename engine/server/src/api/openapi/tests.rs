@@ -158,9 +158,10 @@ fn check(document: &Value, name: &str, value: &Value) {
         .into_iter()
         .flat_map(|fields| fields.keys());
     for field in fields {
-        let names = |variant: &&Value| variant["properties"].get(field).is_some();
         assert!(
-            described.iter().any(|variant| names(variant)),
+            described
+                .iter()
+                .any(|variant| variant["properties"].get(field).is_some()),
             "{name} has an undescribed field {field}"
         );
     }
