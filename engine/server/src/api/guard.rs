@@ -67,29 +67,34 @@ pub(crate) async fn queue(
 }
 
 async fn upload_place(uploads: &Arc<Semaphore>, most: Duration) -> Result<UploadPlace, Refused> {
-    match tokio::time::timeout(most, Arc::clone(uploads).acquire_owned()).await {
-        Ok(Ok(permit)) => Ok(UploadPlace {
-            _permit: Arc::new(permit),
-        }),
-        // The semaphore is never closed.
-        Ok(Err(_)) | Err(_) => Err(Refused::new(
-            Code::Overloaded,
-            format!("Other uploads were not done within {most:?}: try again later."),
-        )),
-    }
+    let permit = place(uploads, most, "uploads").await?;
+    Ok(UploadPlace {
+        _permit: Arc::new(permit),
+    })
 }
 
 /// A place among the verifications that run at the same time. Who waits for one for longer than an
 /// ordinary request may take is told to come back.
 pub(crate) async fn verification_place(api: &Api) -> Result<OwnedSemaphorePermit, Refused> {
-    let most = api.limits.request_timeout;
-    let place = Arc::clone(&api.verifications).acquire_owned();
-    match tokio::time::timeout(most, place).await {
+    place(
+        &api.verifications,
+        api.limits.request_timeout,
+        "verifications",
+    )
+    .await
+}
+
+async fn place(
+    places: &Arc<Semaphore>,
+    most: Duration,
+    others: &str,
+) -> Result<OwnedSemaphorePermit, Refused> {
+    match tokio::time::timeout(most, Arc::clone(places).acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
         // The semaphore is never closed.
         Ok(Err(_)) | Err(_) => Err(Refused::new(
             Code::Overloaded,
-            format!("Other verifications were not done within {most:?}: try again later."),
+            format!("Other {others} were not done within {most:?}: try again later."),
         )),
     }
 }
