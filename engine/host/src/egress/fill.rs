@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::SendError;
 use super::forms::Form;
-use super::rewrite::{Labels, Rewriter, Table};
+use super::rewrite::{Labels, Reader, Rewriter, Table};
 use super::vault::Granted;
 
 /// The secrets that one request may carry.
@@ -125,7 +125,8 @@ impl Filling {
             let sent = (0..)
                 .zip(sent)
                 .map(|(label, sent)| (sent.clone().into_bytes(), label));
-            steps.push(Rewriter::new(Arc::new(Table::new(sent)), written.collect()));
+            let table = Arc::new(Table::new(sent));
+            steps.push(Rewriter::new(table, written.collect(), Reader::Stranger));
         }
         if !self.granted.is_empty() {
             steps.push(self.granted.scrubber());

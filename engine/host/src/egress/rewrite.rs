@@ -92,7 +92,8 @@ impl Table {
     ) -> (Option<Vec<u8>>, usize) {
         let undecided = |from| match end {
             End::Reached => bytes.len(),
-            End::Open => self.undecided(bytes, from),
+            End::Open(Reader::Informed) => self.undecided(bytes, from),
+            End::Open(Reader::Stranger) => self.last(bytes).max(from),
         };
         let mut decided = undecided(0);
         let mut rewritten: Option<Vec<u8>> = None;
@@ -136,11 +137,16 @@ impl Table {
 
     /// From where on the bytes could be the beginning of a text whose rest is still to come.
     fn undecided(&self, bytes: &[u8], from: usize) -> usize {
-        let longest_beginning = self.longest_bytes.saturating_sub(1);
-        let earliest = bytes.len().saturating_sub(longest_beginning).max(from);
-        (earliest..bytes.len())
+        (self.last(bytes).max(from)..bytes.len())
             .find(|start| self.begins(&bytes[*start..]))
             .unwrap_or(bytes.len())
+    }
+
+    /// From where on a text that begins there could be longer than the bytes that are left.
+    fn last(&self, bytes: &[u8]) -> usize {
+        bytes
+            .len()
+            .saturating_sub(self.longest_bytes.saturating_sub(1))
     }
 
     /// Whether some text begins with these bytes and goes on after them.
@@ -157,31 +163,45 @@ impl Table {
     }
 }
 
-/// Whether more bytes may follow.
+/// Whether more bytes may follow, and who waits for them.
 #[derive(Clone, Copy)]
 enum End {
-    Open,
+    Open(Reader),
     Reached,
+}
+
+/// Who gets a stream that is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Somebody who may know the texts: only what could be the beginning of one is kept back.
+    Informed,
+    /// Somebody who must not learn them. What is kept back would say how they begin, to whoever can
+    /// choose what the stream has and look at it piece by piece: so it is always as much, whatever
+    /// stands there.
+    Stranger,
 }
 
 fn head(text: &[u8]) -> &[u8] {
     &text[..text.len().min(HEAD_BYTES)]
 }
 
-/// Rewrites a stream piece by piece. It keeps back only what could be the beginning of a text.
+/// Rewrites a stream piece by piece. It keeps back what could belong to a text that is not there
+/// wholly yet.
 #[derive(Debug)]
 pub(super) struct Rewriter {
     table: Arc<Table>,
     by: Substitutes,
+    reader: Reader,
     kept_back: Vec<u8>,
     met: Labels,
 }
 
 impl Rewriter {
-    pub(super) fn new(table: Arc<Table>, by: Substitutes) -> Self {
+    pub(super) fn new(table: Arc<Table>, by: Substitutes, reader: Reader) -> Self {
         Self {
             table,
             by,
+            reader,
             kept_back: Vec::new(),
             met: 0,
         }
@@ -195,7 +215,8 @@ impl Rewriter {
             self.kept_back.extend_from_slice(&piece);
             std::mem::take(&mut self.kept_back).into()
         };
-        let (rewritten, decided) = self.table.step(&whole, &self.by, End::Open, &mut self.met);
+        let end = End::Open(self.reader);
+        let (rewritten, decided) = self.table.step(&whole, &self.by, end, &mut self.met);
         self.kept_back.extend_from_slice(&whole[decided..]);
         rewritten.map_or_else(|| whole.slice(..decided), Bytes::from)
     }
@@ -219,6 +240,8 @@ impl Rewriter {
 mod tests {
     use super::*;
 
+    const READERS: [Reader; 2] = [Reader::Informed, Reader::Stranger];
+
     fn table() -> Arc<Table> {
         let texts = [("abc", 0), ("abcabd", 1), ("ccc", 2)];
         let texts = texts.map(|(text, label)| (text.as_bytes().to_vec(), label));
@@ -230,8 +253,8 @@ mod tests {
     }
 
     /// Rewrites a text in pieces of so many bytes.
-    fn in_pieces(text: &str, bytes: usize, by: &Substitutes) -> String {
-        let mut rewriter = Rewriter::new(table(), Arc::clone(by));
+    fn in_pieces(text: &str, bytes: usize, by: &Substitutes, reader: Reader) -> String {
+        let mut rewriter = Rewriter::new(table(), Arc::clone(by), reader);
         let mut rewritten = Vec::new();
         for piece in text.as_bytes().chunks(bytes) {
             rewritten.extend_from_slice(&rewriter.push(Bytes::copy_from_slice(piece)));
@@ -254,8 +277,10 @@ mod tests {
             ("", ""),
         ];
         for (text, expected) in cases {
-            for bytes in 1..=10 {
-                assert_eq!(in_pieces(text, bytes, &by), expected, "{text} by {bytes}");
+            for (bytes, reader) in (1..=10).flat_map(|bytes| READERS.map(|reader| (bytes, reader)))
+            {
+                let rewritten = in_pieces(text, bytes, &by, reader);
+                assert_eq!(rewritten, expected, "{text} by {bytes} for {reader:?}");
             }
         }
     }
@@ -263,17 +288,39 @@ mod tests {
     #[test]
     fn what_has_no_substitute_stays_and_is_met_all_the_same() {
         let by = by([None, Some("<1>"), None]);
-        assert_eq!(in_pieces("abc ccc abcabd", 2, &by), "abc ccc <1>");
+        let rewritten = in_pieces("abc ccc abcabd", 2, &by, Reader::Informed);
+        assert_eq!(rewritten, "abc ccc <1>");
         assert_eq!(table().labels_in(b"abc ccc"), 0b101);
     }
 
     #[test]
-    fn only_what_could_become_a_text_is_kept_back() {
-        let mut rewriter = Rewriter::new(table(), by([None, None, None]));
+    fn only_what_could_become_a_text_is_kept_back_from_who_knows_the_texts() {
+        let nothing = by([None, None, None]);
+        let mut rewriter = Rewriter::new(table(), nothing, Reader::Informed);
         let piece = Bytes::from_static(b"data: 1\n\nab");
         assert_eq!(rewriter.push(piece), "data: 1\n\n");
         assert_eq!(rewriter.push(Bytes::from_static(b"x")), "abx");
         assert_eq!(rewriter.finish(), "");
+    }
+
+    #[test]
+    fn what_is_kept_back_from_a_stranger_does_not_say_how_a_text_begins() {
+        let passed = |text: &'static str| {
+            let by = by([Some("<0>"), Some("<1>"), Some("<2>")]);
+            let mut rewriter = Rewriter::new(table(), by, Reader::Stranger);
+            let pieces = text.as_bytes().chunks(3);
+            let passed = pieces.map(|piece| rewriter.push(Bytes::copy_from_slice(piece)).len());
+            passed.collect::<Vec<_>>()
+        };
+        // The longest text has six bytes.
+        for guess in [
+            "zzzzzzzzzzzz",
+            "zzazzazzazza",
+            "zabzabzabzab",
+            "zzzaczzaczcc",
+        ] {
+            assert_eq!(passed(guess), [0, 1, 3, 3], "{guess}");
+        }
     }
 
     #[test]

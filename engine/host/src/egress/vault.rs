@@ -14,7 +14,7 @@ use super::SendError;
 use super::allow::{Hosts, PolicyError, count};
 use super::fill::Filling;
 use super::forms::{Form, forms};
-use super::rewrite::{Labels, Rewriter, Substitutes, Table};
+use super::rewrite::{Labels, Reader, Rewriter, Substitutes, Table};
 use crate::keys::HostKey;
 use crate::secrets::{Secrets, is_name};
 
@@ -226,7 +226,11 @@ impl Granted {
             let value = grant.value.as_deref().filter(|_| labels & 1 << label != 0);
             value.map(|value| Bytes::from(form.write(value)))
         });
-        Rewriter::new(Arc::clone(&self.placeholders), values.collect())
+        Rewriter::new(
+            Arc::clone(&self.placeholders),
+            values.collect(),
+            Reader::Informed,
+        )
     }
 
     /// Says of the first of these secrets that the server does not have that it is missing.
@@ -249,7 +253,11 @@ impl Granted {
 
     /// Takes values out of what a component is answered.
     pub(super) fn scrubber(&self) -> Rewriter {
-        Rewriter::new(Arc::clone(&self.hidden), Arc::clone(&self.by_placeholder))
+        Rewriter::new(
+            Arc::clone(&self.hidden),
+            Arc::clone(&self.by_placeholder),
+            Reader::Stranger,
+        )
     }
 
     /// The same for a text that is there as a whole.
@@ -259,7 +267,11 @@ impl Granted {
 
     /// Writes secrets by their names, as recordings have them.
     pub(super) fn namer(&self) -> Rewriter {
-        Rewriter::new(Arc::clone(&self.hidden), Arc::clone(&self.by_name))
+        Rewriter::new(
+            Arc::clone(&self.hidden),
+            Arc::clone(&self.by_name),
+            Reader::Informed,
+        )
     }
 
     /// The same for a text that is there as a whole.
