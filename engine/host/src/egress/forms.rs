@@ -41,18 +41,63 @@ impl Form {
     }
 }
 
+/// Characters that libraries write as `\u` and a number in JSON, though they need not: none, those of
+/// HTML, with what else Gson escapes, and with what else .NET does.
+const JSON_ESCAPED: [&str; 4] = ["", "<>&", "<>&'=", "<>&'\"+`"];
+
+/// What libraries write for characters in HTML: of most languages, Python, Go, and mustache's.
+const HTML: [&[(char, &str)]; 4] = [
+    &[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\'', "&#39;"),
+    ],
+    &[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\'', "&#x27;"),
+    ],
+    &[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&#34;"),
+        ('\'', "&#39;"),
+        ('+', "&#43;"),
+    ],
+    &[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\'', "&#39;"),
+        ('/', "&#x2F;"),
+        ('`', "&#x60;"),
+        ('=', "&#x3D;"),
+    ],
+];
+
 /// A value in every form in which a service may give it back. Those that are parts of a longer
 /// text in base64 are there for each of the three places that the value can have in it.
 pub(super) fn forms(value: &str) -> BTreeSet<Vec<u8>> {
     let bytes = value.as_bytes();
-    let mut texts = BTreeSet::from([
-        value.to_owned(),
-        json(value),
-        ascii_json(value),
-        html(value),
-    ]);
+    // JSON that is quoted in JSON: what a service says of a body that it got.
+    let mut texts = BTreeSet::from([value.to_owned(), json(value), json(&json(value))]);
+    for escapes in HTML {
+        texts.insert(html(value, escapes));
+    }
     for hex in [Hex::Upper, Hex::Lower] {
         texts.insert(hexadecimal(bytes, hex));
+        for escaped in JSON_ESCAPED {
+            texts.insert(escaped_json(value, hex, |c| escaped.contains(c)));
+            texts.insert(escaped_json(value, hex, |c| {
+                escaped.contains(c) || !c.is_ascii()
+            }));
+        }
         // What RFC 3986 leaves alone, and what the functions of browsers leave alone beside it.
         for unreserved in [b"".as_slice(), b"!'()*", b"!'()*;,/?:@&=+$#", b"/"] {
             let encoded = percent(value, hex, unreserved);
@@ -117,28 +162,33 @@ fn json(value: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// The same with nothing but ASCII.
-fn ascii_json(value: &str) -> String {
+/// The same with `\u` and a number for more characters than it takes.
+fn escaped_json(value: &str, hex: Hex, is_escaped: impl Fn(char) -> bool) -> String {
     let mut text = String::with_capacity(value.len());
-    for character in json(value).chars() {
-        if character.is_ascii() {
-            text.push(character);
-        } else {
+    for character in value.chars() {
+        if is_escaped(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(text, "\\u{unit:04x}");
+                text.push_str("\\u");
+                for byte in unit.to_be_bytes() {
+                    hex.write(&mut text, byte);
+                }
             }
+        } else {
+            text.push_str(&json(character.encode_utf8(&mut [0; 4])));
         }
     }
     text
 }
 
-fn html(value: &str) -> String {
-    value
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+fn html(value: &str, escapes: &[(char, &str)]) -> String {
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
+        match escapes.iter().find(|(escaped, _)| *escaped == character) {
+            Some((_, escape)) => text.push_str(escape),
+            None => text.push(character),
+        }
+    }
+    text
 }
 
 /// The digits that are the value's alone where `skipped` bytes stand before it in a group of three.
@@ -190,8 +240,25 @@ mod tests {
             r#"{"x":"a/b \"c\" <d>&'e'\u00e9"}"#,
             "a/b &quot;c&quot; &lt;d&gt;&amp;&#39;e&#39;é",
             "612f6220226322203c643e26276527c3a9",
+            r#"{"data":"{\"x\":\"a/b \\\"c\\\" <d>&'e'é\"}"}"#,
         ] {
             assert!(is_found(value, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_found_as_libraries_write_it_that_escape_more_than_they_must() {
+        let value = "k3y+/&<\"'=é";
+        for (library, text) in [
+            ("Go's JSON", r#"k3y+/\u0026\u003c\"'=é"#),
+            ("Gson", r#"k3y+/\u0026\u003c\"\u0027\u003dé"#),
+            (".NET's JSON", r"k3y\u002B/\u0026\u003C\u0022\u0027=\u00E9"),
+            ("Python's JSON", r#"k3y+/&<\"'=\u00e9"#),
+            ("Python's HTML", "k3y+/&amp;&lt;&quot;&#x27;=é"),
+            ("Go's HTML", "k3y&#43;/&amp;&lt;&#34;&#39;=é"),
+            ("mustache", "k3y+&#x2F;&amp;&lt;&quot;&#39;&#x3D;é"),
+        ] {
+            assert!(is_found(value, text), "{library}: {text}");
         }
     }
 
