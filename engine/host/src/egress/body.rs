@@ -10,7 +10,6 @@ use http_body_util::BodyDataStream;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::SendError;
-use super::explain;
 use super::fill::{Filler, Scrubber};
 use super::outbound::Exchange;
 
@@ -128,10 +127,11 @@ impl Source {
         Self::Service(response, left_bytes)
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, SendError> {
+    async fn next(&mut self, exchange: &Exchange) -> Result<Option<Bytes>, SendError> {
         match self {
             Self::Service(response, left_bytes) => {
-                let piece = response.chunk().await.map_err(|error| explain(&error))?;
+                let piece = response.chunk().await;
+                let piece = piece.map_err(|error| exchange.explained(&error))?;
                 if let (Some(piece), Some(left_bytes)) = (&piece, left_bytes) {
                     *left_bytes = left_bytes.saturating_sub(piece.len() as u64);
                 }
@@ -179,7 +179,7 @@ impl IncomingBody {
     /// When it broke off, or is larger than it may be.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SendError> {
         while !self.ended {
-            let came = self.source.next().await;
+            let came = self.source.next(&self.exchange).await;
             let came = came.map_err(|error| self.broken(error))?;
             self.ended = came.is_none() || self.source.is_exhausted();
             let mut piece = self.scrubber.push(came.unwrap_or_default());

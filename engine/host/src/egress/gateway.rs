@@ -164,6 +164,9 @@ impl Resolve for CheckedResolver {
 mod tests {
     use super::*;
     use crate::egress::outbound::explain;
+    use crate::egress::vault::{Granted, Vault};
+    use crate::keys::HostKey;
+    use crate::secrets::Secrets;
 
     fn policy(host: &str, networks: &[&str]) -> Policy {
         Policy {
@@ -195,9 +198,10 @@ mod tests {
             .get(url)
             .send()
             .await
-            .map_err(|error| explain(&error))?;
+            .map_err(|error| explain(&error, &Granted::default()))?;
         let status = response.status().as_u16();
-        response.bytes().await.map_err(|error| explain(&error))?;
+        let body = response.bytes().await;
+        body.map_err(|error| explain(&error, &Granted::default()))?;
         Ok(status)
     }
 
@@ -235,5 +239,41 @@ mod tests {
         let egress = |host| gateway.egress(&policy(host, &[])).expect("a client");
         assert!(Arc::ptr_eq(&egress("a.test"), &egress("a.test")));
         assert!(!Arc::ptr_eq(&egress("a.test"), &egress("b.test")));
+    }
+
+    /// Says something about a name that it was asked for.
+    struct Talkative(String);
+
+    impl Resolve for Talkative {
+        fn resolve(&self, _: Name) -> Resolving {
+            let said = io::Error::other(self.0.clone());
+            Box::pin(async move { Err(said.into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_tells_no_value_also_where_it_is_cut() {
+        let value = "hunter2-hunter2";
+        let secrets = Secrets::new([("real".to_owned(), value.to_owned())]).expect("secrets");
+        let vault = Vault::new(HostKey::of(b"key"), secrets);
+        let mut policy = Policy::default();
+        let grant = wasaga_core::SecretGrant {
+            secret: "real".to_owned(),
+            hosts: vec!["a.test".to_owned()],
+        };
+        policy.secrets.insert("token".to_owned(), grant);
+        let granted = vault.granted(&"pay".parse().expect("a name"), &policy);
+        for before in [0, 250, 1_000] {
+            let said = format!("{}{value}", ".".repeat(before));
+            let client = reqwest::Client::builder()
+                .tls_backend_preconfigured(tls())
+                .dns_resolver(Talkative(said));
+            let client = client.build().expect("a client");
+            let error = client.get("http://a.test/").send().await;
+            let error = explain(&error.expect_err("no address"), &granted).to_string();
+            assert!(error.contains("a.test:80"), "{error}");
+            assert!(!error.contains("hunte"), "{error}");
+            assert_eq!(error.contains("[secret:token]"), before == 0, "{error}");
+        }
     }
 }

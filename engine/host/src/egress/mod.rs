@@ -27,8 +27,6 @@ pub(crate) use vault::{Granted, Vault};
 
 use wasaga_core::recording::RequestErrorKind;
 
-use outbound::explain;
-
 /// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SendError {

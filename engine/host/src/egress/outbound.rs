@@ -235,6 +235,11 @@ impl Exchange {
         self.outbound.ledger.done(self.index);
     }
 
+    /// What an error of the client means, as the component may see it.
+    pub(super) fn explained(&self, error: &reqwest::Error) -> SendError {
+        explain(error, &self.outbound.granted)
+    }
+
     pub(super) fn too_large(&self) -> SendError {
         SendError::TooLarge(self.outbound.max_response_bytes)
     }
@@ -263,7 +268,7 @@ impl Exchange {
         self.depart()?;
         let response = within(timeout, egress.client.execute(request))
             .await?
-            .map_err(|error| explain(&error))?;
+            .map_err(|error| self.explained(&error))?;
         if !filling.is_empty() {
             check_encoding(response.headers())?;
         }
@@ -548,8 +553,9 @@ pub(crate) async fn within<T>(
         .map_err(|_| SendError::Timeout(format!("nothing came within {} ms", timeout.as_millis())))
 }
 
-/// What an error of the client means.
-pub(super) fn explain(error: &reqwest::Error) -> SendError {
+/// What an error of the client means. What a service says in one, as HTTP/2 lets it when it ends a
+/// connection, is searched for values like everything else that comes back.
+pub(super) fn explain(error: &reqwest::Error, granted: &Granted) -> SendError {
     let mut deepest: &dyn StdError = error;
     let mut refused = None;
     while let Some(source) = deepest.source() {
@@ -560,7 +566,9 @@ pub(super) fn explain(error: &reqwest::Error) -> SendError {
         return SendError::Forbidden(refused.to_string());
     }
     // The deepest cause says what happened; those above it repeat the URL.
-    let reason = truncated(&deepest.to_string(), MAX_REASON_BYTES).to_owned();
+    let reason = deepest.to_string();
+    // Whole, before it is cut: half a value would not be found.
+    let reason = truncated(&granted.public(&reason), MAX_REASON_BYTES).to_owned();
     if error.is_connect() {
         // The URL may come from configuration: which host it was is half of the message.
         let place = error
