@@ -214,6 +214,8 @@ impl Components {
     /// is bound to, stay. What is needed again is loaded again.
     pub(crate) async fn unload_unused(&self) -> Result<(), JournalError> {
         for digest in self.host.loaded() {
+            // So that sagas do not begin to take it in between.
+            let _changing = self.changing.lock().await;
             if !self.is_used(digest).await? {
                 self.host.unload(digest);
                 tracing::debug!(%digest, "no saga needs it: unloaded");

@@ -82,6 +82,8 @@ impl Components {
                     imports,
                 });
             }
+            // It may have left memory since, as nobody took it yet.
+            self.host.load(version.digest).await?;
         }
         let switch = Switch {
             name,
