@@ -117,8 +117,9 @@ fn output(direction: Direction, ended: Ended) -> CallOutput {
             pending: Some(payload),
             ..CallOutput::default()
         },
-        Ended::Failed { failure, .. } => CallOutput {
+        Ended::Failed { failure, certainty } => CallOutput {
             failure: Some(failure),
+            certainty: Some(certainty),
             ..CallOutput::default()
         },
     }

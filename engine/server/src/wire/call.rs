@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use wasaga_core::comparison::Comparison;
 use wasaga_core::{
-    Digest, Direction, Failure, LogLine, Metering, Name, Reply, RequestRecord, SagaId, StepPath,
+    Certainty, Digest, Direction, Failure, LogLine, Metering, Name, Reply, RequestRecord, SagaId, StepPath,
     Timestamp,
 };
 
@@ -129,6 +129,10 @@ pub struct CallOutput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Failure>)]
     pub failure: Option<Failure>,
+    /// Whether the component itself said so, or was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Certainty>)]
+    pub certainty: Option<Certainty>,
     /// What it sent, and what it was answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::RequestRecord>)]

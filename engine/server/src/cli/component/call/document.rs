@@ -152,9 +152,8 @@ impl Document {
         output.map_or(&[], |output| &output.requests)
     }
 
-    /// The call with what is recorded of its end. A document does not say whether a failure was the
-    /// component's own word: it is taken for what the same failure is `now`, and a timeout for none.
-    pub(super) fn recorded(&self, call: Call, now: &Ended) -> RecordedCall {
+    /// The call with what is recorded of its end.
+    pub(super) fn recorded(&self, call: Call) -> RecordedCall {
         let wire::Call {
             summary, output, ..
         } = &self.0;
@@ -162,7 +161,7 @@ impl Document {
             seq: summary.seq,
             at: summary.ended_at.unwrap_or(summary.started_at),
             requests: output.requests.clone(),
-            outcome: ended(summary.outcome, output, now),
+            outcome: ended(summary.outcome, output),
             metering: summary.metering,
         });
         RecordedCall {
@@ -173,16 +172,10 @@ impl Document {
     }
 }
 
-fn ended(outcome: CallOutcome, output: CallOutput, now: &Ended) -> RecordedOutcome {
+fn ended(outcome: CallOutcome, output: CallOutput) -> RecordedOutcome {
     if let Some(failure) = output.failure {
-        let certainty = match now {
-            Ended::Failed {
-                failure: same,
-                certainty,
-            } if same.code == failure.code => *certainty,
-            _ if failure.code == "timeout" => Certainty::Uncertain,
-            _ => Certainty::Definite,
-        };
+        // Who writes a document by hand means what a component says.
+        let certainty = output.certainty.unwrap_or(Certainty::Definite);
         return RecordedOutcome::Ended(Ended::Failed { failure, certainty });
     }
     match outcome {
@@ -216,8 +209,9 @@ pub(super) fn came_out(report: Report) -> (CallOutcome, CallOutput) {
             output.pending = Some(payload);
             CallOutcome::Pending
         }
-        Ended::Failed { failure, .. } => {
+        Ended::Failed { failure, certainty } => {
             output.failure = Some(failure);
+            output.certainty = Some(certainty);
             CallOutcome::Failed
         }
     };
@@ -357,11 +351,10 @@ mod tests {
     #[test]
     fn a_recorded_call_is_run_as_it_was_and_keeps_its_end() {
         let document = recorded("completed", json!({"result": {"id": 1}}));
-        let now = Ended::Completed(Completion::default());
         let call = document.call(Digest::of(b"x"), Duration::from_secs(1));
         assert_eq!((call.attempt, call.id.attempt), (2, 3));
         assert_eq!((call.action.as_str(), call.step_name()), ("charge", "pay"));
-        let recorded = document.recorded(call, &now);
+        let recorded = document.recorded(call);
         let end = comparable(&recorded).expect("it can be compared");
         let completion = Completion {
             result: json!({"id": 1}),
@@ -372,20 +365,22 @@ mod tests {
     }
 
     #[test]
-    fn the_same_failure_is_the_same_end_and_a_timeout_is_none_to_compare_with() {
-        let trap = Failure::permanent("trap", "unreachable");
-        let now = Ended::Failed {
-            failure: trap.clone(),
-            certainty: Certainty::Uncertain,
-        };
-        let end = |failure: &Failure| {
-            let document = recorded("failed", json!({ "failure": failure }));
+    fn a_failure_is_the_component_s_word_unless_it_was_cut_off() {
+        let end = |failure: &Failure, certainty: Option<Certainty>| {
+            let output = json!({ "failure": failure, "certainty": certainty });
+            let document = recorded("failed", output);
             let call = document.call(Digest::of(b"x"), Duration::from_secs(1));
-            document.recorded(call, &now)
+            document.recorded(call)
         };
-        let same = end(&trap);
-        let same = comparable(&same).expect("it can be compared");
-        assert_eq!(same.outcome, RecordedOutcome::Ended(now.clone()));
-        assert!(comparable(&end(&Failure::retryable("timeout", "too slow"))).is_err());
+        let timeout = Failure::retryable("timeout", "too slow");
+        let cut_off = end(&timeout, Some(Certainty::Uncertain));
+        assert!(comparable(&cut_off).is_err(), "another run is not as slow");
+        let said = end(&timeout, None);
+        let said = comparable(&said).expect("it can be compared");
+        let expected = Ended::Failed {
+            failure: timeout,
+            certainty: Certainty::Definite,
+        };
+        assert_eq!(said.outcome, RecordedOutcome::Ended(expected));
     }
 }

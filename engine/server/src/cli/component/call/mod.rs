@@ -103,7 +103,7 @@ impl Options {
             called,
             answered_from,
         } = sandbox.host().replay(&call, &policy, sent).await;
-        let recorded = document.recorded(call, &called.report.ended);
+        let recorded = document.recorded(call);
         let compared =
             comparable(&recorded).map(|end| compare(end, &called.report, &answered_from));
         let mut came = Came::new(digest, called);
