@@ -1,5 +1,6 @@
 //! Values in place of placeholders, in requests to the hosts that secrets are bound to.
 
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,8 +13,7 @@ use super::forms::Form;
 use super::rewrite::{Labels, Reader, Rewriter, Table};
 use super::vault::Granted;
 
-/// The secrets that one request may carry.
-#[derive(Debug)]
+/// The secrets that one request may carry. Nothing prints the credentials.
 pub(super) struct Filling {
     granted: Arc<Granted>,
     labels: Labels,
@@ -135,6 +135,16 @@ impl Filling {
     }
 }
 
+impl fmt::Debug for Filling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Filling");
+        shown
+            .field("granted", &self.granted)
+            .field("labels", &self.labels);
+        shown.finish_non_exhaustive()
+    }
+}
+
 /// Puts values into a body.
 #[derive(Debug)]
 pub(super) struct Filler {
@@ -199,7 +209,7 @@ mod tests {
     use crate::secrets::Secrets;
 
     #[test]
-    fn a_header_with_a_secret_is_not_printed() {
+    fn what_holds_a_secret_does_not_print_it() {
         let secret = ("real".to_owned(), "hunter2-hunter2".to_owned());
         let secrets = Secrets::new([secret]).expect("secrets");
         let vault = Vault::new(HostKey::of(b"key"), secrets);
@@ -224,7 +234,19 @@ mod tests {
         filling.fill_headers(&mut headers).expect("filled");
         assert_eq!(headers[header::COOKIE], "session=hunter2-hunter2");
         assert!(headers[header::AUTHORIZATION].is_sensitive());
-        let printed = format!("{headers:?} {vault:?} {granted:?}");
-        assert!(!printed.contains("hunter2"), "{printed}");
+        let mut filler = filling.filler(Form::Plain);
+        let body = Bytes::from(placeholder.to_owned());
+        let filled = filler.push(body).expect("the secret is there");
+        assert_eq!(filled, "hunter2-hunter2");
+        let mut scrubber = filling.scrubber();
+        assert_eq!(scrubber.push(filled), "");
+        let printed =
+            format!("{headers:?} {vault:?} {granted:?} {filling:?} {filler:?} {scrubber:?}");
+        // The value, its beginning as numbers, and what stands for it in base64.
+        let bytes = format!("{:?}", b"hunter2");
+        let sent = BASE64_STANDARD.encode("user:hunter2-hunter2");
+        for telling in ["hunter2", bytes.trim_matches(['[', ']']), &sent] {
+            assert!(!printed.contains(telling), "{printed}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Finds texts in a stream of bytes and puts others in their place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
@@ -11,7 +12,6 @@ use bytes::Bytes;
 const HEAD_BYTES: usize = 32;
 
 /// Texts to look for. Each has a label, a number below 64; several may have the same.
-#[derive(Debug)]
 pub(super) struct Table {
     heads: AhoCorasick,
     /// In alphabetical order.
@@ -187,7 +187,6 @@ fn head(text: &[u8]) -> &[u8] {
 
 /// Rewrites a stream piece by piece. It keeps back what could belong to a text that is not there
 /// wholly yet.
-#[derive(Debug)]
 pub(super) struct Rewriter {
     table: Arc<Table>,
     by: Substitutes,
@@ -233,6 +232,24 @@ impl Rewriter {
     /// The labels of the texts that were found so far.
     pub(super) const fn met(&self) -> Labels {
         self.met
+    }
+}
+
+// Neither prints a text, nor what stands for one: they may be secrets.
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table of {} texts", self.texts.len())
+    }
+}
+
+impl fmt::Debug for Rewriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Rewriter");
+        shown
+            .field("table", &self.table)
+            .field("reader", &self.reader);
+        shown.finish_non_exhaustive()
     }
 }
 
