@@ -71,11 +71,22 @@ impl Cache {
         // SAFETY: `deserialize` needs bytes that wasmtime's compiler made. The MAC says that a process
         // with the key wrote them, and only this function's counterpart `keep` signs.
         let component = unsafe { Component::deserialize(engine, code) };
-        component
+        let component = component
             .map_err(
                 |error| tracing::warn!(%digest, "a compiled component is of no use: {error:#}"),
             )
-            .ok()
+            .ok()?;
+        self.touch(digest);
+        Some(component)
+    }
+
+    /// Makes it the last to go: many uploads shall not push out what is in use.
+    fn touch(&self, digest: Digest) {
+        let touched =
+            fs::File::open(self.path(digest)).and_then(|file| file.set_modified(SystemTime::now()));
+        if let Err(error) = touched {
+            tracing::debug!(%digest, "the file of a compiled component keeps its age: {error}");
+        }
     }
 
     /// Loads what the compiler has just made of the upload with this digest, and keeps it. A cache
@@ -123,13 +134,13 @@ impl Cache {
         written
     }
 
-    /// Removes the oldest files until so many more bytes fit.
+    /// Removes files until so many more bytes fit, first those that were not used for longest.
     fn make_room(&self, bytes: u64) -> io::Result<()> {
         let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for path in files_with(&self.dir, EXTENSION)? {
             if let Ok(metadata) = fs::metadata(&path) {
-                let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                files.push((written, metadata.len(), path));
+                let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.push((used, metadata.len(), path));
             }
         }
         files.sort();
@@ -237,5 +248,26 @@ mod tests {
         drop(busy);
         open();
         assert!(!file("1-1.new").exists());
+    }
+
+    #[test]
+    fn what_was_loaded_last_is_the_last_to_go() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = Engine::default();
+        let wasm = wat::parse_str("(component)").expect("a component");
+        let code = engine.precompile_component(&wasm).expect("code");
+        let room = 2 * (code.len() + MAC_BYTES) as u64 + 1;
+        let cache = Cache::open(dir.path(), &engine, room).expect("opened");
+        let [used, idle, new] = ["used", "idle", "new"].map(|name| Digest::of(name.as_bytes()));
+        for (digest, age_s) in [(used, 200), (idle, 100)] {
+            cache.keep(&engine, digest, &code).expect("kept");
+            let file = fs::File::open(cache.path(digest)).expect("a file");
+            let written = SystemTime::now() - std::time::Duration::from_secs(age_s);
+            file.set_modified(written).expect("it is older");
+        }
+        assert!(cache.load(&engine, used).is_some());
+        cache.keep(&engine, new, &code).expect("kept");
+        let left = [used, idle, new].map(|digest| cache.path(digest).exists());
+        assert_eq!(left, [true, false, true]);
     }
 }

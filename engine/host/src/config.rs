@@ -17,7 +17,7 @@ pub struct HostConfig {
     /// Directory of compiled components and of the key that they are signed with. It is made when it
     /// is not there, and only this user may read it (0700).
     pub cache_dir: PathBuf,
-    /// Bytes that the directory may hold; the oldest files go first.
+    /// Bytes that the directory may hold; files that were not loaded for longest go first.
     pub max_cache_bytes: u64,
     /// How uploads are compiled, and what that may take.
     pub compiler: CompilerConfig,
