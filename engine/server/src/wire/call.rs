@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use wasaga_core::comparison::Comparison;
 use wasaga_core::{
-    Certainty, Digest, Direction, Failure, LogLine, Metering, Name, Reply, RequestRecord, SagaId, StepPath,
-    Timestamp,
+    Certainty, Digest, Direction, Failure, LogLine, Metering, Name, Reply, RequestRecord, SagaId,
+    StepPath, Timestamp,
 };
 
 use super::schema;
