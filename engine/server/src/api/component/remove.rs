@@ -27,7 +27,7 @@ use crate::wire::Code;
         (status = 204, description = "The version is gone"),
         (status = 400, description = "`invalid-name`, `invalid-version`"),
         (status = 404, description = "`unknown-component`"),
-        (status = 409, description = "`version-in-use`: it is the active one or the candidate, or was until a moment ago; or a saga that is not over is bound to it, which `saga` is then"),
+        (status = 409, description = "`version-in-use`: it is the active one or the candidate, or was until a moment ago; or a saga that is not over is bound to it, or was before it was moved; `saga` is that one then"),
     )
 )]
 pub(crate) async fn remove_component_version(
@@ -43,7 +43,7 @@ pub(crate) async fn remove_component_version(
                 "Sagas take version {number} of component `{name}`: activate another one, or drop the candidate, and try again a minute later."
             ))),
             Removed::Bound(saga) => Err(in_use(format!(
-                "Saga {saga} may still need version {number} of component `{name}`: wait for its end, or move it to another version."
+                "A step of saga {saga}, which is not over, is or was bound to version {number} of component `{name}`: wait for its end."
             ))
             .with("saga", saga.to_string())),
         }
