@@ -271,6 +271,38 @@ async fn a_version_is_removed_once_no_saga_needs_it_and_its_number_is_not_given_
 }
 
 #[tokio::test]
+async fn a_version_that_no_saga_needs_leaves_memory_and_comes_back_when_it_is_called() {
+    let server = Server::start();
+    server.with_guest("script").await;
+    let saga = server.run_script(json!({"arguments": {}})).await;
+    let loaded = async || {
+        let metrics = server.get("/metrics").await.expect(200);
+        let mut lines = metrics.as_str().expect("a text").lines();
+        let found = lines.find_map(|line| line.strip_prefix("wasaga_components_loaded "));
+        found.expect("the metric").to_owned()
+    };
+    push(&server, "script", copy("script", "two")).await;
+    assert_eq!(loaded().await, "2");
+    activate(&server, "script", 2).await;
+    eventually("the version before leaves memory", || async {
+        (loaded().await == "1").then_some(())
+    })
+    .await;
+
+    let id = saga["id"].as_str().expect("an id");
+    let calls = format!("/v1/sagas/{id}/calls");
+    let listed = server.get(&calls).await.expect(200);
+    let rerun = format!("{calls}/{}/rerun", listed["items"][0]["seq"]);
+    let again = server.post(&rerun, &json!({})).await.expect(200);
+    assert_eq!(
+        (&again["version"], &again["outcome"]),
+        (&json!(1), &json!("completed")),
+        "{again:#}"
+    );
+    assert_eq!(loaded().await, "2");
+}
+
+#[tokio::test]
 async fn nothing_fails_while_versions_change_under_many_sagas() {
     let server = Server::start();
     server.with_guest("script").await;
