@@ -59,15 +59,9 @@ impl Transcript {
         granted: &Arc<Granted>,
         budget: &mut Budget,
     ) -> Option<Self> {
-        let headers = headers.iter().map(|(name, value)| {
-            let hidden = is_password(name) || granted.is_in(value);
-            let value = if hidden {
-                REDACTED.to_owned()
-            } else {
-                String::from_utf8_lossy(value).into_owned()
-            };
-            (name.clone(), value)
-        });
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), kept(name, value, granted)));
         Some(Self {
             request: Part {
                 headers: affordable(headers.collect(), budget)?,
@@ -85,12 +79,9 @@ impl Transcript {
         budget: &mut Budget,
     ) {
         let headers = headers.iter().map(|(name, value)| {
-            let value = if is_password(name.as_str()) {
-                REDACTED.to_owned()
-            } else {
-                String::from_utf8_lossy(&granted.named(value.as_bytes())).into_owned()
-            };
-            (name.to_string(), value)
+            let name = name.to_string();
+            let value = kept(&name, value.as_bytes(), granted);
+            (name, value)
         });
         let mut body = Capture::new(granted);
         let headers = affordable(headers.collect(), budget).unwrap_or_else(|| {
@@ -214,6 +205,15 @@ fn affordable(
         .iter()
         .map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD_BYTES);
     budget.take(size.sum()).then_some(headers)
+}
+
+/// What is kept of a header's value. Secrets stand in it by name: so a change of which one is sent
+/// shows, where the header is not a password itself.
+fn kept(name: &str, value: &[u8], granted: &Granted) -> String {
+    if is_password(name) {
+        return REDACTED.to_owned();
+    }
+    String::from_utf8_lossy(&granted.named(value)).into_owned()
 }
 
 fn is_password(name: &str) -> bool {

@@ -294,11 +294,6 @@ impl Granted {
         recalled.unwrap_or(bytes)
     }
 
-    /// Whether there is a placeholder or a value in here.
-    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.hidden.labels_in(bytes) != 0
-    }
-
     /// Whether a header's name, which is in lower case, has a value in it.
     pub(super) fn is_in_name(&self, name: &str) -> bool {
         let values = self

@@ -214,7 +214,7 @@ async fn secrets_stand_in_recordings_by_name_on_every_server() {
             exchange.request.body,
             Body::Text("<[secret:token]>".to_owned())
         );
-        let mine = ("x-mine".to_owned(), "[redacted]".to_owned());
+        let mine = ("x-mine".to_owned(), "a [secret:token]".to_owned());
         assert!(exchange.request.headers.contains(&mine));
         let response = exchange.response.as_ref().unwrap();
         assert_eq!(response.body, Body::Text("<[secret:token]>".to_owned()));
