@@ -1,7 +1,7 @@
 //! The process that compiles one component.
 
 use std::io::{self, Read as _, Write as _};
-use std::thread;
+use std::{fs, thread};
 
 use rustix::process::{Resource, Rlimit};
 
@@ -13,6 +13,9 @@ use crate::prepare::{self, PrepareError};
 /// How much it gives way to the server's own threads. Not more: a server with much to do would never
 /// get to the end of a large component.
 const NICENESS: i32 = 10;
+/// Where the kernel is told whom to end first when the machine, or the container, has no memory left,
+/// and the word for that.
+const FIRST_TO_GO: (&str, &str) = ("/proc/self/oom_score_adj", "1000");
 /// Its standard streams, and a few for the standard library.
 const MAX_FILES: u64 = 16;
 /// Stack of the thread that only waits.
@@ -60,6 +63,8 @@ fn compiled(assignment: &str) -> Result<Vec<u8>, PrepareError> {
 /// Takes from this process what compiling does not need.
 fn limit(assignment: &Assignment) -> rustix::io::Result<()> {
     rustix::process::nice(NICENESS)?;
+    // Where there is no such file, the limit on memory has to do.
+    let _ = fs::write(FIRST_TO_GO.0, FIRST_TO_GO.1);
     for (resource, most) in [
         (Resource::Core, 0),
         (Resource::Fsize, 0),
