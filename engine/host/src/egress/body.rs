@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -173,14 +174,18 @@ impl IncomingBody {
         }
     }
 
-    /// The next piece, which is not empty; `None` when the body is whole.
+    /// The next piece, which is not empty; `None` when the body is whole. It may be made of several
+    /// that the service sends, each of which has to come `within` this time.
     ///
     /// # Errors
-    /// When it broke off, or is larger than it may be.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SendError> {
+    /// When it broke off, took too long, or is larger than it may be.
+    pub(crate) async fn next(
+        &mut self,
+        within: Option<Duration>,
+    ) -> Result<Option<Bytes>, SendError> {
         while !self.ended {
-            let came = self.source.next(&self.exchange).await;
-            let came = came.map_err(|error| self.broken(error))?;
+            let came = super::within(within, self.source.next(&self.exchange)).await;
+            let came = came.flatten().map_err(|error| self.broken(error))?;
             self.ended = came.is_none() || self.source.is_exhausted();
             let mut piece = self.scrubber.push(came.unwrap_or_default());
             if self.ended {
@@ -198,7 +203,7 @@ impl IncomingBody {
     }
 
     /// It broke off.
-    pub(crate) fn broken(&self, error: SendError) -> SendError {
+    fn broken(&self, error: SendError) -> SendError {
         self.exchange.failed(error)
     }
 

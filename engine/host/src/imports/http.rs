@@ -40,7 +40,7 @@ async fn collect(incoming: Incoming) -> Result<Response, SendError> {
         mut body,
     } = incoming;
     let mut bytes = Vec::new();
-    while let Some(piece) = body.next().await? {
+    while let Some(piece) = body.next(None).await? {
         bytes.extend_from_slice(&piece);
     }
     Ok(Response {

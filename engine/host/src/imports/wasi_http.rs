@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use crate::egress::{Incoming, Outbound, Outgoing, OutgoingBody, SendError, within};
+use crate::egress::{Incoming, Outbound, Outgoing, OutgoingBody, SendError};
 use crate::store::CallState;
 
 /// Sends what a component hands to `wasi:http/outgoing-handler`.
@@ -90,11 +90,11 @@ fn response(incoming: Incoming, between_bytes: Option<Duration>) -> http::Respon
         body,
     } = incoming;
     let frames = futures::stream::try_unfold(body, move |mut body| async move {
-        let next = within(between_bytes, body.next()).await.map_err(|late| {
-            body.broken(late);
-            Error::ConnectionReadTimeout
+        let piece = body.next(between_bytes).await;
+        let piece = piece.map_err(|failure| match failure {
+            SendError::Timeout(_) => Error::ConnectionReadTimeout,
+            other => error(other),
         })?;
-        let piece = next.map_err(error)?;
         Ok(piece.map(|piece| (Frame::<Bytes>::data(piece), body)))
     });
     let mut response = http::Response::new(StreamBody::new(frames).boxed_unsync());
