@@ -261,19 +261,21 @@ fn too_large(limit: usize) -> Refused {
 
 /// Reads JSON, an object; says where it went wrong.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let read = serde_json::from_slice(bytes);
+    let syntax = read.as_ref().err().filter(|error| !error.is_data());
+    // An array would be taken for the fields of an object in their order, and `[]` for a policy that grants nothing.
+    if syntax.is_none() && bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Refused::invalid_body(Fault {
+            pointer: String::new(),
+            message: "expected an object, found an array".to_owned(),
+        }));
+    }
+    read.map_err(|error| {
         if !error.is_data() {
             return Refused::new(
                 Code::MalformedJson,
                 format!("The body is not JSON: {error}."),
             );
-        }
-        // An array could be the fields of an object in their order, and would be judged as such.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Refused::invalid_body(Fault {
-                pointer: String::new(),
-                message: "expected an object, found an array".to_owned(),
-            });
         }
         // Read again, this time keeping track of the place: only requests that fail pay for it.
         let mut from = serde_json::Deserializer::from_slice(bytes);
@@ -403,6 +405,9 @@ mod tests {
         assert_eq!(refused.problem().code, Code::InvalidBody);
         let fault = &refused.problem().errors[0];
         assert_eq!(fault.message, "expected an object, found an array");
+        // Where no field has to be there, it would be one that revokes everything.
+        assert!(parse::<wasaga_core::Policy>(b"[]").is_err());
+        assert!(parse::<wasaga_core::Policy>(b"{}").is_ok());
     }
 
     #[test]

@@ -77,8 +77,18 @@ impl Change {
 /// Reads a policy in JSON.
 pub(super) fn read(file: &std::path::Path) -> anyhow::Result<Policy> {
     let bytes = input::read(file)?;
-    serde_json::from_slice(&bytes)
+    parse(&bytes)
         .map_err(|error| Usage(format!("{} is no policy: {error}", input::name(file))).into())
+}
+
+/// An array is none: it would be taken for the fields in their order, and `[]` for a policy that grants nothing.
+fn parse(bytes: &[u8]) -> serde_json::Result<Policy> {
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(serde::de::Error::custom(
+            "expected an object, found an array",
+        ));
+    }
+    serde_json::from_slice(bytes)
 }
 
 fn recording() -> impl TypedValueParser<Value = Recording> {
@@ -193,5 +203,11 @@ mod tests {
             assert!(change(options).is_asked_for(), "{options}");
         }
         assert!(Line::try_parse_from(["policy", "pay", "--nothing", "--set", "-"]).is_err());
+    }
+
+    #[test]
+    fn an_array_is_no_policy_that_grants_nothing() {
+        assert!(parse(b" []").is_err());
+        assert_eq!(parse(b"{}").expect("a policy"), Policy::default());
     }
 }
