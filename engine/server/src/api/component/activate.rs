@@ -140,7 +140,6 @@ fn explain(report: &Verification) -> String {
     let Verification {
         version,
         against,
-        sagas,
         calls,
         compared,
         same,
@@ -151,7 +150,7 @@ fn explain(report: &Verification) -> String {
         let reasons = report.incomparable.keys();
         let reasons: Vec<&str> = reasons.map(String::as_str).collect();
         let why = match (*calls, reasons.join(", ")) {
-            (0, _) => format!("version {against} has made no calls in the last {sagas} sagas"),
+            (0, _) => format!("no call of version {against} is in the journal"),
             (calls, why) => {
                 format!("none of the {calls} calls of version {against} can be compared ({why})")
             }

@@ -1,7 +1,7 @@
 //! `wasaga component move`.
 
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Args};
 use reqwest::Method;
 use wasaga_core::{Name, SagaId, Status};
 
@@ -24,6 +24,7 @@ const MAX_NAMED: usize = 200;
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 #[group(skip)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["sagas", "statuses", "definition", "tag"]))]
 pub(in crate::cli) struct Move {
     /// Name of the component
     name: Name,
@@ -35,7 +36,6 @@ pub(in crate::cli) struct Move {
     to: Option<u32>,
     /// This saga; may be repeated
     #[arg(long = "saga", value_name = "ID", value_parser = saga_id,
-        required_unless_present_any = ["statuses", "definition", "tag"],
         conflicts_with_all = ["statuses", "definition", "tag"])]
     sagas: Vec<SagaId>,
     /// All sagas of this status; may be repeated. Of all three where only --definition or --tag says
@@ -192,7 +192,8 @@ mod tests {
             orders(&["--status", "stuck", "--tag", "a=b"]).expect("orders"),
             [json!({"from": 1, "status": "stuck", "tag": "a=b", "retry": false, "by": "ann"})]
         );
-        assert!(orders(&[]).is_err());
+        let usage = orders(&[]).expect_err("nothing says which").to_string();
+        assert!(usage.contains("--status <STATUS>|"), "{usage}");
         assert!(orders(&["--saga", ID, "--status", "stuck"]).is_err());
         assert!(orders(&["--status", "running"]).is_err());
     }

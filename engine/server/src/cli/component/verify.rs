@@ -143,6 +143,12 @@ fn looked_at(verification: &Verification) -> String {
     let calls = counted(verification.calls as usize, "call", "calls");
     let sagas = counted(verification.sagas as usize, "saga", "sagas");
     let mut text = format!("{calls} of {sagas} in {took}{more}");
+    if verification.calls == 0 {
+        let against = verification.against;
+        text.push_str(&format!(
+            "\nno call of v{against} is in the journal: start a saga that makes one, or name another version with `wasaga component verify --against`"
+        ));
+    }
     for (reason, count) in &verification.incomparable {
         text.push_str(&format!("\nnot compared: {count} {reason}{}", why(reason)));
     }
@@ -277,6 +283,15 @@ mod tests {
         );
         assert!(report.contains("--record full"), "{report}");
         assert!(!report.contains("CALLS BY"), "{report}");
+    }
+
+    #[test]
+    fn a_version_that_made_no_calls_is_named() {
+        let report = text(&verification(json!({"calls": 0, "sagas": 0})));
+        assert!(
+            report.contains("no call of v1 is in the journal"),
+            "{report}"
+        );
     }
 
     #[test]
