@@ -124,6 +124,23 @@ impl Hosts {
         rules.collect::<Result<_, _>>().map(Self)
     }
 
+    /// The same for what nobody on the way may read: names without a scheme mean https. Addresses and
+    /// this machine are meant as they stand.
+    #[must_use]
+    pub(super) fn confidential(mut self) -> Self {
+        for rule in &mut self.0 {
+            let is_far = match &rule.host {
+                Host::Name(name) => name != "localhost",
+                Host::Below(_) => true,
+                Host::Ip(_) => false,
+            };
+            if is_far && rule.scheme.is_none() {
+                rule.scheme = Some("https");
+            }
+        }
+        self
+    }
+
     /// Whether a URL leads to one of them.
     pub(super) fn match_url(&self, url: &Url) -> bool {
         let Some(host) = url.host_str().map(host_of) else {
@@ -311,6 +328,29 @@ mod tests {
 
     fn allows(list: &AllowList, url: &str) -> bool {
         list.allows(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn what_nobody_may_read_on_the_way_goes_over_https_unless_http_is_said() {
+        let entries = [
+            "a.test",
+            "*.b.test",
+            "http://c.test",
+            "127.0.0.1",
+            "localhost",
+        ];
+        let hosts = Hosts::new("hosts", &entries.map(str::to_owned)).expect("hosts");
+        let hosts = hosts.confidential();
+        let matches = |url: &str| hosts.match_url(&Url::parse(url).expect("a URL"));
+        for url in ["https://a.test/", "https://x.b.test/", "http://c.test/"] {
+            assert!(matches(url), "{url}");
+        }
+        for url in ["http://127.0.0.1:7/", "http://localhost/"] {
+            assert!(matches(url), "{url}");
+        }
+        for url in ["http://a.test/", "http://x.b.test/", "https://c.test/"] {
+            assert!(!matches(url), "{url}");
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Vault {
 
 fn hosts(name: &str, grant: &SecretGrant) -> Result<Hosts, PolicyError> {
     count("secrets.*.hosts", grant.hosts.len())?;
-    Hosts::new(&format!("secrets.{name}.hosts"), &grant.hosts)
+    Ok(Hosts::new(&format!("secrets.{name}.hosts"), &grant.hosts)?.confidential())
 }
 
 /// The secrets of one component. The label of each is its place in `grants`.

@@ -268,7 +268,7 @@ pub struct SecretGrant {
     /// Name of the secret in the server's configuration.
     pub secret: String,
     /// Hosts that its value is sent to, in the form of `allowed_hosts`; they have to be allowed there
-    /// as well.
+    /// as well. A name without a scheme means https: `http://` before it has to be meant.
     pub hosts: Vec<String>,
 }
 

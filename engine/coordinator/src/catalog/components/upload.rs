@@ -1,6 +1,8 @@
 //! Taking in a version of a component.
 
-use wasaga_core::{Name, Order};
+use std::collections::HashSet;
+
+use wasaga_core::{ComponentInfo, Name, Order};
 use wasaga_host::Changes;
 use wasaga_journal::{
     Activation, ComponentRow, ComponentVersion, Description, JournalError, Made,
@@ -101,12 +103,14 @@ impl Components {
         let before = self.active_version(&name).await?;
         let (version, made) = self.journal.put_component_version(new).await?;
         self.seen.version(&version);
-        let changes = before.map(|before| Changes::between(&before.info, &version.info));
-        for import in changes.iter().flat_map(|changes| &changes.added_imports) {
-            warnings.push(format!(
-                "imports `{import}`, which the active version does not"
-            ));
+        if let Some(before) = &before {
+            warnings.extend(new_imports(&before.info, &version.info).map(|import| {
+                format!(
+                    "imports `{import}`, which the active version does not in any version of it"
+                )
+            }));
         }
+        let changes = before.map(|before| Changes::between(&before.info, &version.info));
         let component = match activate {
             Activate::Now => {
                 let switch = Switch {
@@ -145,5 +149,40 @@ impl Components {
             Some(active) => self.journal.component_version(name, active).await,
             None => Ok(None),
         }
+    }
+}
+
+/// The interfaces that only the later version imports. Another version of the same interface is none:
+/// a toolchain that was brought up to date names other versions of all it imports, and would hide what
+/// is new.
+fn new_imports<'a>(
+    before: &'a ComponentInfo,
+    after: &'a ComponentInfo,
+) -> impl Iterator<Item = &'a str> {
+    let bare = |import: &'a String| {
+        import
+            .split_once('@')
+            .map_or(import.as_str(), |(name, _)| name)
+    };
+    let known: HashSet<&str> = before.imports.iter().map(bare).collect();
+    let new = after.imports.iter();
+    new.filter(move |import| !known.contains(bare(import)))
+        .map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_of_the_same_interface_is_no_new_import() {
+        let info = |imports: &[&str]| ComponentInfo {
+            imports: imports.iter().map(|import| (*import).to_owned()).collect(),
+            exports: Vec::new(),
+        };
+        let before = info(&["wasi:io/poll@0.2.6", "wasaga:saga/log@0.1.0"]);
+        let after = info(&["wasi:io/poll@0.2.12", "wasaga:saga/http@0.1.0"]);
+        let new: Vec<_> = new_imports(&before, &after).collect();
+        assert_eq!(new, ["wasaga:saga/http@0.1.0"]);
     }
 }

@@ -72,6 +72,10 @@ fn request(component: Name, body: MoveSagas) -> Result<Move, Refused> {
         let message = "expected the number of the version that sagas are bound to";
         return Err(wrong("/from", message.to_owned()));
     }
+    if to == Some(from) {
+        let message = format!("expected another version than {from}, to which they are bound");
+        return Err(wrong("/to", message));
+    }
     let which = match (sagas, status) {
         (Some(ids), None) => {
             let found = ids.len();
