@@ -71,7 +71,7 @@ async fn sagas_do_not_move_to_a_version_that_could_not_go_on() {
         .await
         .problem(404, "unknown-component");
     server
-        .post("/v1/components/nobody/move", &order(1))
+        .post("/v1/components/nobody/move", &order(2))
         .await
         .problem(404, "unknown-component");
     assert_eq!(server.saga(&id).await["steps"][0]["version"], 1);
@@ -87,6 +87,7 @@ async fn which_sagas_are_meant_is_said_in_one_way() {
         json!({"sagas": [id]}),
         json!({"from": 1, "sagas": [id], "status": "stuck"}),
         json!({"from": 1, "sagas": []}),
+        json!({"from": 1, "to": 1, "sagas": [id]}),
         json!({"from": 1, "sagas": vec![id; 201]}),
         json!({"from": 1, "sagas": [id], "definition": "d"}),
         json!({"from": 1, "status": "completed"}),
