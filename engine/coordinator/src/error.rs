@@ -264,6 +264,12 @@ pub enum SetPolicyError {
     /// Something in it has no meaning.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Somebody else changed the component.
+    #[error("the component is at generation {generation} now: somebody else changed it")]
+    Outdated {
+        /// The present generation.
+        generation: u64,
+    },
     /// It does not grant what a version imports that sagas take.
     #[error(
         "allowed_imports: version {version}, which sagas take, imports `{}`: allow it, or activate \

@@ -1,8 +1,7 @@
 //! Moving sagas that wait or are stuck to another version of a component.
 
 use wasaga_core::{
-    Active, ComponentInfo, Input, Name, Order, SagaId, State, Status, TransitionError, Verb,
-    transition::Version,
+    Active, ComponentInfo, Input, Name, Order, SagaId, State, Status, Verb, transition::Version,
 };
 use wasaga_journal::{ComponentVersion, Cursor, PageRequest, SagaFilter};
 
@@ -185,10 +184,13 @@ impl Sagas {
             version: Version::Pinned,
         };
         match self.command(id, ordered(retry)).await {
-            // It waits for something else, or went on by itself meanwhile.
-            Err(CommandError::Transition(
-                TransitionError::Unfit { .. } | TransitionError::Status { .. },
-            )) => Ok(state),
+            // It waits for something else, went on by itself meanwhile, or somebody else has it: it has
+            // moved all the same.
+            Err(
+                CommandError::Transition(_)
+                | CommandError::Elsewhere(_)
+                | CommandError::NotFound(_),
+            ) => Ok(state),
             other => other,
         }
     }

@@ -196,7 +196,8 @@ pub trait Journal: Send + Sync + 'static {
     async fn live_saga_on(&self, name: &Name, version: u32)
     -> Result<Option<SagaId>, JournalError>;
 
-    /// Sets what the operator grants a component; makes the component if there is none.
+    /// Sets what the operator grants a component, and counts its generation up; makes the component if
+    /// there is none.
     async fn put_policy(&self, name: &Name, policy: &Policy) -> Result<(), JournalError>;
 
     /// Stores how a circuit breaker stands, in place of how it stood.

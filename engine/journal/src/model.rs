@@ -262,8 +262,8 @@ pub struct ComponentRow {
     pub active: Option<u32>,
     /// A version that shares its sagas with the active one, when one does.
     pub candidate: Option<Candidate>,
-    /// Counts changes of the active version and of the candidate: who makes one says which count it
-    /// saw.
+    /// Counts changes of the active version, of the candidate and of the policy: who makes one says
+    /// which count it saw.
     pub generation: u64,
     /// What the operator grants it.
     pub policy: Policy,

@@ -149,3 +149,25 @@ async fn a_policy_that_has_no_meaning_is_refused_and_the_one_before_stands() {
     assert_eq!(stands["policy"]["allowed_hosts"], json!(["example.com"]));
     assert_eq!(stands["active"], Value::Null);
 }
+
+#[tokio::test]
+async fn of_two_who_change_a_policy_they_saw_the_slower_one_is_refused() {
+    let server = Server::start();
+    let policy = "/v1/components/c/policy";
+    let set = server.put(policy, &json!({"config": {"a": "1"}})).await;
+    let seen = set.headers["etag"].clone();
+    set.expect(200);
+    let change = async |value: &str| {
+        let request = server
+            .request("PUT", policy)
+            .header("if-match", seen.clone());
+        server
+            .send(request.json(&json!({"config": {"a": value}})))
+            .await
+    };
+    change("2").await.expect(200);
+    let late = change("3").await.problem(412, "outdated");
+    assert_eq!(late["generation"], 2, "{late:#}");
+    let stands = server.get("/v1/components/c").await.expect(200);
+    assert_eq!(stands["policy"]["config"]["a"], "2", "{stands:#}");
+}

@@ -232,7 +232,9 @@ impl Stock {
     }
 
     pub(super) fn put_policy(&mut self, name: &Name, policy: &Policy) {
-        self.components.entry(name.clone()).or_default().policy = policy.clone();
+        let component = self.components.entry(name.clone()).or_default();
+        component.policy = policy.clone();
+        component.generation += 1;
     }
 }
 

@@ -78,12 +78,14 @@ impl SqliteJournal {
         let turn = self.writer.turn().await?;
         turn.write(DOING, async |transaction| {
             make_component(transaction, name, DOING).await?;
-            sqlx::query("UPDATE components SET policy = ? WHERE name = ?")
-                .bind(policy)
-                .bind(name.to_string())
-                .execute(&mut **transaction)
-                .await
-                .doing(DOING)
+            sqlx::query(
+                "UPDATE components SET policy = ?, generation = generation + 1 WHERE name = ?",
+            )
+            .bind(policy)
+            .bind(name.to_string())
+            .execute(&mut **transaction)
+            .await
+            .doing(DOING)
         })
         .await?;
         Ok(())

@@ -68,7 +68,8 @@ pub struct Component {
     pub candidate: Option<ShareComponent>,
     /// Number of the latest version; 0 when it has a policy and no version yet.
     pub latest: u32,
-    /// Counts activations. The `ETag` is this number in quotes.
+    /// Counts changes of the active version, of the candidate and of the policy. The `ETag` is this
+    /// number in quotes.
     pub generation: u64,
     /// What the operator grants it.
     #[schema(value_type = schema::Policy)]

@@ -72,7 +72,7 @@ pub(super) async fn get(api: &Api, name: &Name) -> Result<ComponentRow, Refused>
 
 pub(super) fn outdated(generation: u64) -> Refused {
     let detail = format!(
-        "Somebody else changed which version sagas take: the component's ETag is \"{generation}\" now. Look at it before you change it."
+        "Somebody else changed the component, its policy or which version sagas take: its ETag is \"{generation}\" now. Look at it before you change it."
     );
     Refused::new(Code::Outdated, detail).with("generation", generation)
 }

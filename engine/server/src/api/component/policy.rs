@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use wasaga_coordinator::SetPolicyError;
 use wasaga_core::{Name, Policy};
 
+use super::condition::{Condition, outdated};
 use super::{component, etag, unknown};
 use crate::api::Api;
 use crate::api::extract::{At, Json};
@@ -20,12 +22,16 @@ use crate::wire::{Code, Component};
 /// been uploaded yet.
 #[utoipa::path(
     put, path = "/v1/components/{name}/policy", tag = "components",
-    params(("name" = crate::wire::schema::Name, Path, description = "Name of the component")),
+    params(
+        ("name" = crate::wire::schema::Name, Path, description = "Name of the component"),
+        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody did meanwhile"),
+    ),
     request_body = crate::wire::schema::Policy,
     responses(
         (status = 200, description = "The policy holds", body = Component),
-        (status = 400, description = "`invalid-name`, `malformed-json`"),
+        (status = 400, description = "`invalid-name`, `invalid-header`, `malformed-json`"),
         (status = 409, description = "`import-not-granted`: it does not grant what a version imports that sagas take; `imports` has that, `version` is the version"),
+        (status = 412, description = "`outdated`: somebody else changed the component; `generation` is the present one"),
         (status = 413, description = "`body-too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
         (status = 422, description = "`invalid-body`, `invalid-policy`: a host, network or interface that is none, or a secret that the server does not have"),
@@ -34,11 +40,14 @@ use crate::wire::{Code, Component};
 pub(crate) async fn set_component_policy(
     State(api): State<Arc<Api>>,
     At(name): At<Name>,
+    headers: HeaderMap,
     Json(policy): Json<Policy>,
 ) -> Result<Response, Refused> {
+    let condition = Condition::read(&headers)?;
     let row = to_the_end(async move {
+        let if_generation = condition.generation(&api, &name).await?;
         let components = api.coordinator.components();
-        components.set_policy(&name, policy).await?;
+        components.set_policy(&name, policy, if_generation).await?;
         components
             .get(&name)
             .await?
@@ -57,6 +66,7 @@ impl From<SetPolicyError> for Refused {
         let detail = sentence(&error);
         match error {
             SetPolicyError::Policy(_) => Self::new(Code::InvalidPolicy, detail),
+            SetPolicyError::Outdated { generation } => outdated(generation),
             SetPolicyError::NotGranted { version, imports } => {
                 Self::new(Code::ImportNotGranted, detail)
                     .with("version", version)

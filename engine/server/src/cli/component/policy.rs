@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use reqwest::Method;
+use reqwest::header::IF_MATCH;
 use wasaga_core::{Limits, Name, Policy, Recording};
 
 use super::super::client::Client;
@@ -45,16 +46,21 @@ impl Change {
             })?;
             return Ok(());
         }
+        let path = ["v1", "components", self.name.as_str(), "policy"];
+        let mut request = client.request(Method::PUT, &path);
         let present = match &self.set {
             Some(file) => read(file)?,
-            None => find(client, &self.name)
-                .await?
-                .map(|detail| detail.component.policy)
-                .unwrap_or_default(),
+            None => match find(client, &self.name).await? {
+                Some(ComponentDetail { component, .. }) => {
+                    // What somebody else changes meanwhile stays theirs.
+                    request = request.header(IF_MATCH, format!("\"{}\"", component.generation));
+                    component.policy
+                }
+                None => Policy::default(),
+            },
         };
-        let path = ["v1", "components", self.name.as_str(), "policy"];
         let policy = self.applied(present);
-        let request = client.request(Method::PUT, &path).json(&policy);
+        let request = request.json(&policy);
         let answer = client.send(request).await?;
         match output.format() {
             Format::Json => output.line(answer.text()?)?,
