@@ -67,7 +67,7 @@ enum Differences {
         ("name" = crate::wire::schema::Name, Path, description = "Name of the component"),
         ("verify" = Option<u32>, Query, description = "Verify first, on the calls of so many sagas", minimum = 1, maximum = 1000),
         ("differences" = Option<String>, Query, description = "`refuse` unless it is given; with `accept` the version is activated whatever it does, and not verified"),
-        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: swap only if nobody did meanwhile"),
+        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: activate only if nobody changed the component meanwhile"),
     ),
     request_body = ActivateComponent,
     responses(
@@ -76,7 +76,7 @@ enum Differences {
         (status = 400, description = "`invalid-name`, `invalid-query`, `invalid-header`, `malformed-json`"),
         (status = 404, description = "`unknown-component`"),
         (status = 409, description = "`import-not-granted`: `imports` has what the policy does not grant; `verification-differs`: `verification` is the report (a `Verification`), which has differences, or nothing to compare; `no-active-version`: there is nothing to verify against"),
-        (status = 412, description = "`outdated`: somebody else swapped it; `generation` is the present one"),
+        (status = 412, description = "`outdated`: somebody else changed the component; `generation` is the present one"),
         (status = 413, description = "`body-too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
         (status = 422, description = "`invalid-body`, `invalid-component`: it cannot be loaded any more"),

@@ -30,7 +30,7 @@ const ALL: u8 = 100;
     put, path = "/v1/components/{name}/candidate", tag = "components",
     params(
         ("name" = crate::wire::schema::Name, Path, description = "Name of the component"),
-        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody did meanwhile"),
+        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody changed the component meanwhile"),
     ),
     request_body = SetCandidate,
     responses(
@@ -39,7 +39,7 @@ const ALL: u8 = 100;
         (status = 400, description = "`invalid-name`, `invalid-header`, `malformed-json`"),
         (status = 404, description = "`unknown-component`"),
         (status = 409, description = "`import-not-granted`: `imports` has what the policy does not grant; `version-active`: it is the active one; `no-active-version`: no version is"),
-        (status = 412, description = "`outdated`: somebody else changed it; `generation` is the present one"),
+        (status = 412, description = "`outdated`: somebody else changed the component; `generation` is the present one"),
         (status = 413, description = "`body-too-large`"),
         (status = 415, description = "`unsupported-media-type`"),
         (status = 422, description = "`invalid-body`, `invalid-component`: it cannot be loaded any more"),
@@ -88,14 +88,14 @@ pub(crate) struct DropQuery {
         ("name" = crate::wire::schema::Name, Path, description = "Name of the component"),
         ("by" = Option<String>, Query, description = "Who asks for it, kept with the change; `api` unless it is given"),
         ("reason" = Option<String>, Query, description = "For people, kept with the change"),
-        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody did meanwhile"),
+        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody changed the component meanwhile"),
     ),
     responses(
         (status = 200, description = "There is no candidate", body = Component,
             headers(("ETag" = String, description = "The new one"))),
         (status = 400, description = "`invalid-name`, `invalid-query`, `invalid-header`"),
         (status = 404, description = "`unknown-component`"),
-        (status = 412, description = "`outdated`: somebody else changed it; `generation` is the present one"),
+        (status = 412, description = "`outdated`: somebody else changed the component; `generation` is the present one"),
     )
 )]
 pub(crate) async fn drop_candidate(

@@ -24,7 +24,7 @@ use crate::wire::{Code, Component};
     put, path = "/v1/components/{name}/policy", tag = "components",
     params(
         ("name" = crate::wire::schema::Name, Path, description = "Name of the component"),
-        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody did meanwhile"),
+        ("If-Match" = Option<String>, Header, description = "The component's `ETag`: change it only if nobody changed the component meanwhile"),
     ),
     request_body = crate::wire::schema::Policy,
     responses(

@@ -46,7 +46,7 @@ pub(crate) async fn list_components(
     ),
     responses(
         (status = 200, description = "The component", body = ComponentDetail,
-            headers(("ETag" = String, description = "Changes with the active version and the candidate; send it as `If-Match` to change them"))),
+            headers(("ETag" = String, description = "Changes with the active version, the candidate and the policy; send it as `If-Match` to change one of them"))),
         (status = 400, description = "`invalid-name`, `invalid-query`, `invalid-cursor`"),
         (status = 404, description = "`unknown-component`"),
     )
