@@ -155,18 +155,10 @@ async fn measure(
         steps: options.steps,
         wasm,
     };
-    let server = Server::start(&data.join("server")).await?;
-    let runs = match runs(options, &scenario, &server, output).await {
-        Ok(runs) => {
-            server.stop().await?;
-            runs
-        }
-        Err(error) => {
-            let log = server.log_end();
-            server.stop().await?;
-            return Err(error.context(log));
-        }
-    };
+    let runs = server::during(data, async |server| {
+        runs(options, &scenario, server, output).await
+    })
+    .await?;
     // One after the other: they would take each other's cores.
     output.note("the same calls straight to the sandbox, the same rows straight to the journal");
     let ceilings = ceiling::measure(&scenario, data, options.duration).await?;

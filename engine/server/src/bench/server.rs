@@ -16,6 +16,20 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of the server's log that an error shows.
 const LOG_LINES: usize = 10;
 
+/// Does something with a server, and ends it whatever comes of that. An error has the end of its log.
+pub(super) async fn during<T>(
+    data: &Path,
+    work: impl AsyncFnOnce(&Server) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let server = Server::start(&data.join("server")).await?;
+    let done = work(&server).await;
+    let done = done.map_err(|error| error.context(server.log_end()));
+    let stopped = server.stop().await;
+    let value = done?;
+    stopped?;
+    Ok(value)
+}
+
 /// A server that runs.
 pub(super) struct Server {
     child: Child,

@@ -19,7 +19,7 @@ use super::load::Load;
 use super::percentile::Times;
 use super::report::{per_second, rounded};
 use super::scenario::{self, COMPONENT, SagaPath, Scenario};
-use super::server::Server;
+use super::server::{self, Server};
 use crate::cli::{Client, Format, Output};
 
 /// Sagas that are looked at in the end.
@@ -71,16 +71,10 @@ pub(super) async fn run(
     data: &Path,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let server = Server::start(&data.join("server")).await?;
-    let report = match measure(options, wasm, &server, output).await {
-        Ok(report) => report,
-        Err(error) => {
-            let log = server.log_end();
-            server.stop().await?;
-            return Err(error.context(log));
-        }
-    };
-    server.stop().await?;
+    let report = server::during(data, async |server| {
+        measure(options, wasm, server, output).await
+    })
+    .await?;
     match output.format() {
         Format::Json => output.line(serde_json::to_string(&report)?)?,
         Format::Text => show(&report, output)?,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Place;
 use super::build;
 use super::scenario::{self, COMPONENT, SagaPath, Scenario};
-use super::server::Server;
+use super::server::{self, Server};
 use crate::cli::{Client, Format, Output};
 use wasaga::wire::Verification;
 
@@ -44,16 +44,10 @@ pub(super) async fn run(
     data: &Path,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let server = Server::start(&data.join("server")).await?;
-    let report = match measure(options, wasm, &server, output).await {
-        Ok(report) => report,
-        Err(error) => {
-            let log = server.log_end();
-            server.stop().await?;
-            return Err(error.context(log));
-        }
-    };
-    server.stop().await?;
+    let report = server::during(data, async |server| {
+        measure(options, wasm, server, output).await
+    })
+    .await?;
     let Report {
         calls,
         same_ms,

@@ -12,7 +12,7 @@ use wasaga_core::{Direction, Name, ReplyToken, SagaId, Status, StepPath};
 use super::Place;
 use super::report::{per_second, rounded};
 use super::scenario::{COMPONENT, Scenario};
-use super::server::Server;
+use super::server::{self, Server};
 use crate::cli::{Client, Format, Output};
 
 /// Name of the definition and of its step.
@@ -56,16 +56,10 @@ pub(super) async fn run(
     data: &Path,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let server = Server::start(&data.join("server")).await?;
-    let report = match measure(options, wasm, &server, output).await {
-        Ok(report) => report,
-        Err(error) => {
-            let log = server.log_end();
-            server.stop().await?;
-            return Err(error.context(log));
-        }
-    };
-    server.stop().await?;
+    let report = server::during(data, async |server| {
+        measure(options, wasm, server, output).await
+    })
+    .await?;
     match output.format() {
         Format::Json => output.line(serde_json::to_string(&report)?)?,
         Format::Text => show(&report, output)?,
